@@ -1,0 +1,35 @@
+# `make study` and `make test` are all that a first visit needs; `make help` lists the rest.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+# Stages run `python` and read the package from this checkout.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help study test ui clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+study: $(INSTALLED)  ## run the study in params.yaml, what is not up to date of it, and print its leaderboard
+	@replay run
+
+test: $(INSTALLED)  ## lint and run all tests
+	@ruff check .
+	@ruff format --check .
+	@pytest -n 2
+
+ui: $(INSTALLED)  ## browse the runs on http://127.0.0.1:5000
+	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1
+
+clean:  ## remove the environment, the data and the runs; results stay
+	rm -rf .venv data runs predictions .dvc/cache .dvc/tmp mlflow.db mlartifacts
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; name one with make PYTHON=python3.11")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "error: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu install python3-venv" >&2; exit 1; }
+	@echo "installing into .venv, a few minutes at the first time"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

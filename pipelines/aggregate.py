@@ -1,0 +1,43 @@
+"""Stage aggregate: all runs' errors beside the published history, to results/<study>."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ilsvrc_replay import files
+from ilsvrc_replay.leaderboard import render, table
+from ilsvrc_replay.params import load_study, run_name
+from ilsvrc_replay.stage import run_stage
+from ilsvrc_replay.tracking import Tracker
+
+
+def main() -> None:
+    study = load_study()
+    names = [run_name(entry, seed) for entry, seed in study.runs]
+    metrics = {name: files.read_json(Path("metrics") / f"{name}.json") for name in names}
+    baseline = files.read_json(Path("data/packed") / study.dataset.name / "baseline.json")
+    rows = table.rows(study, metrics)
+    results = Path("results") / study.study
+    render.write(results, study, rows, baseline)
+    print(f"{results}: {len(rows)} rows of {len(names)} runs")
+    report(study.study, rows, metrics, results)
+
+
+def report(study: str, rows: list[dict], metrics: dict[str, dict], results: Path) -> None:
+    """Complete the study in MLflow: every run's test errors, and the board."""
+    tracker = Tracker(study)
+    for name, measured in metrics.items():
+        errors = {
+            f"test/{protocol}/{key}": value
+            for protocol, values in measured.items()
+            if isinstance(values, dict)
+            for key, value in values.items()
+        }
+        weights = np.load(Path("predictions") / f"{name}.npz")["weights_sha256"].item()
+        tracker.log_test(name, weights, errors)
+    board = {f"{row['entry']}/{row['protocol']}/top1_err": row["top1_err"] for row in rows}
+    tracker.end_study(board, results, (results / "leaderboard.md").read_text())
+
+
+if __name__ == "__main__":
+    run_stage(main)

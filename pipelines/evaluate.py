@@ -1,0 +1,29 @@
+"""Stage evaluate: one run's predictions on the test set, to predictions/<run>.npz and metrics/<run>.json."""
+
+import argparse
+from pathlib import Path
+
+from ilsvrc_replay import files
+from ilsvrc_replay.data import packing
+from ilsvrc_replay.evaluation.evaluate import evaluate
+from ilsvrc_replay.params import load_study, run_name
+from ilsvrc_replay.stage import run_stage
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entry", required=True)
+    parser.add_argument("--seed", required=True, type=int)
+    arguments = parser.parse_args()
+    study = load_study()
+    name = run_name(arguments.entry, arguments.seed)
+    packed = packing.load(Path("data/packed") / study.dataset.name)
+    weights, predictions = Path("runs") / name / "weights.safetensors", Path("predictions") / f"{name}.npz"
+    metrics = evaluate(study, study.entries[arguments.entry], packed, weights, predictions)
+    files.write_json(Path("metrics") / f"{name}.json", metrics)
+    for protocol in study.evaluation.protocols:
+        print(f"{name}  {protocol}: top-1 error {metrics[protocol]['top1_err']:.2f} % on {metrics['images']:,} images")
+
+
+if __name__ == "__main__":
+    run_stage(main)

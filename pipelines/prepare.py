@@ -1,0 +1,27 @@
+"""Stage prepare: the packed data set, and what any net must beat on it, to data/packed/<dataset>."""
+
+from pathlib import Path
+
+from ilsvrc_replay.data import baseline, packing
+from ilsvrc_replay.data.datasets import DATASETS
+from ilsvrc_replay.devices import choose_device
+from ilsvrc_replay.files import whole_folder, write_json
+from ilsvrc_replay.params import load_study
+from ilsvrc_replay.stage import run_stage
+
+
+def main() -> None:
+    study = load_study()
+    choose_device(study.compute)
+    dataset = study.dataset
+    original = DATASETS[dataset.name].read(Path("data/raw") / dataset.name)
+    with whole_folder(Path("data/packed") / dataset.name) as target:
+        meta = packing.pack(original, dataset.name, dataset.image_size, dataset.val_images, target)
+        floor = baseline.measure(packing.load(target))
+        write_json(target / "baseline.json", floor)
+    counts = ", ".join(f"{count:,} {split}" for split, count in meta["images"].items())
+    print(f"{dataset.name}: {counts} images of {dataset.image_size} px; linear classifier {floor['linear_top1_err']} %")
+
+
+if __name__ == "__main__":
+    run_stage(main)

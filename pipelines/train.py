@@ -1,0 +1,38 @@
+"""Stage train: one run, an entry with a seed, to runs/<run>."""
+
+import argparse
+from pathlib import Path
+
+from ilsvrc_replay.checking import check
+from ilsvrc_replay.data import packing
+from ilsvrc_replay.params import load_study, run_name
+from ilsvrc_replay.stage import run_stage
+from ilsvrc_replay.tracking import Tracker
+from ilsvrc_replay.training import fit, outputs
+from ilsvrc_replay.training.progress import Progress
+from ilsvrc_replay.training.reporting import Reporter
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entry", required=True)
+    parser.add_argument("--seed", required=True, type=int)
+    arguments = parser.parse_args()
+    study = load_study()
+    check(study)
+    name = run_name(arguments.entry, arguments.seed)
+    folder = Path("data/packed") / study.dataset.name
+    packed = packing.load(folder)
+    job = fit.set_up(study, arguments.entry, arguments.seed, packed)
+    print(f"{name}  {job.summary}", flush=True)
+
+    tracker = Tracker(study.study)
+    with tracker.run(name, job.record):
+        tracker.log_data(packed.meta["name"], packed.meta["sha256"]["train_images.npy"], str(folder))
+        net = fit.run(job, [Progress(name), Reporter(tracker)])
+        record = outputs.write(Path("runs") / name, net, job.module.curve, job.record)
+        tracker.tag({"weights": f"runs/{name}/{outputs.WEIGHTS}", "weights_sha256": record["weights_sha256"]})
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,9 @@
+"""ILSVRC Replay: the ImageNet challenge's history, rerun as one reproducible experiment."""
+
+import os
+
+# Nothing here reports usage; both must be set before the libraries are imported.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+
+__version__ = "0.1.0"

@@ -1,0 +1,98 @@
+"""`compact`: a net's earliest strides lowered, so that a small image reaches its body at a useful resolution.
+
+At 224 px the nets of the challenge divide an image's side by 32 on the way to their last map. A 32 px image would
+arrive as a single pixel. Compacting by f drops the first factor f of that division: a layer that stands where the
+image is still at more than 1/f of its size loses its stride. Works in place; topology, depth and kernels stay.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from ilsvrc_replay.architectures.slimming import resize_linear
+from ilsvrc_replay.errors import StudyError
+
+FACTORS = (1, 2, 4, 8, 16)
+SMALLEST_MAP = 3  # px: "auto" keeps the last convolution's map at least this large
+
+
+def compact(net: nn.Module, factor: int | str, image_size: int, published_size: int, channels: int) -> int:
+    """Divide the total stride of `net`, published for images of `published_size` px, by `factor`; returns the factor.
+
+    "auto" takes the smallest factor that leaves the last convolution a map of SMALLEST_MAP px. Fully connected layers
+    that read a flattened map are resized to the map that now arrives. Raises StudyError if no such factor fits.
+    """
+    positions = stride_positions(net, published_size, channels)
+    fits: list[str] = []
+    for candidate in FACTORS:
+        for layer, (reduction, stride) in positions.items():
+            after = max(1, reduction * stride // candidate)
+            lowered = after // max(1, reduction // candidate)
+            layer.stride = (lowered, lowered) if isinstance(layer, nn.Conv2d) else lowered
+        last_map = fit(net, image_size, channels)
+        if last_map and (candidate == factor or (factor == "auto" and last_map >= SMALLEST_MAP)):
+            return candidate
+        if last_map:
+            fits.append(str(candidate))
+    possible = f"compact can be {', '.join(fits)}" if fits else "use a larger dataset.image_size"
+    raise StudyError(f"images of {image_size} px do not pass this net at compact {factor}: {possible}")
+
+
+def stride_positions(net: nn.Module, image_size: int, channels: int) -> dict[nn.Module, tuple[int, int]]:
+    """For every strided layer that an image of `image_size` px meets: how far the image was reduced, and its stride."""
+    positions: dict[nn.Module, tuple[int, int]] = {}
+
+    def note(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        stride = layer.stride if isinstance(layer.stride, int) else layer.stride[0]
+        if stride > 1:
+            reduction = image_size / inputs[0].shape[-1]
+            positions[layer] = (2 ** round(math.log2(reduction)), stride)
+
+    kinds = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+    with hooked(net, kinds, lambda layer: layer.register_forward_pre_hook(note)):
+        trace(net.eval(), image_size, channels)
+    return positions
+
+
+def fit(net: nn.Module, image_size: int, channels: int) -> int:
+    """Resize the fully connected layers to what reaches them; returns the last map's side in px, 0 if images don't pass."""
+    maps: list[int] = []
+
+    def resize(linear: nn.Linear, inputs: tuple[torch.Tensor, ...]) -> None:
+        if inputs[0].shape[-1] != linear.in_features:
+            resize_linear(linear, inputs[0].shape[-1], linear.out_features)
+
+    def note(_conv: nn.Conv2d, _inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        maps.append(output.shape[-1])
+
+    with (
+        hooked(net, nn.Linear, lambda linear: linear.register_forward_pre_hook(resize)),
+        hooked(net, nn.Conv2d, lambda conv: conv.register_forward_hook(note)),
+    ):
+        try:
+            trace(net.train(), image_size, channels)  # auxiliary classifiers read maps of their own
+            trace(net.eval(), image_size, channels)
+        except RuntimeError:  # a kernel is larger than the map that it meets
+            return 0
+    return maps[-1]
+
+
+def trace(net: nn.Module, image_size: int, channels: int) -> None:
+    """Send two images' shapes through a net that lies on the meta device."""
+    with torch.no_grad():
+        net(torch.empty(2, channels, image_size, image_size, device="meta"))
+
+
+@contextmanager
+def hooked(net: nn.Module, kinds: type | tuple[type, ...], register: Callable) -> Iterator[None]:
+    handles = [register(layer) for layer in net.modules() if isinstance(layer, kinds)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

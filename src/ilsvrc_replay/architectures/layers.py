@@ -1,0 +1,58 @@
+"""Layers and weight initialisations that several families share."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class LocalResponseNorm(nn.Module):
+    """Local response normalisation across channels (AlexNet, section 3.3), the paper's constants by default.
+
+    `b[i] = a[i] / (k + alpha * sum(a[j]^2 for j within n/2 of i)) ^ beta`, input and output of shape (N, C, H, W).
+    Note: `torch.nn.LocalResponseNorm` divides alpha by n, the paper does not.
+    """
+
+    def __init__(self, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75) -> None:
+        super().__init__()
+        self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
+
+    def forward(self, x: Tensor) -> Tensor:
+        half, channels = self.n // 2, x.shape[1]
+        squares = F.pad(x.square(), (0, 0, 0, 0, half, half))
+        window = sum(squares[:, i : i + channels] for i in range(self.n))
+        return x * (self.k + self.alpha * window).pow(-self.beta)
+
+    def extra_repr(self) -> str:
+        return f"n={self.n}, k={self.k}, alpha={self.alpha}, beta={self.beta}"
+
+
+def weighted_layers(net: nn.Module) -> list[tuple[str, nn.Conv2d | nn.Linear]]:
+    """The convolutions and fully connected layers of `net` with their names, in order of definition."""
+    return [(name, m) for name, m in net.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+
+
+def fan_in(layer: nn.Conv2d | nn.Linear) -> int:
+    """Inputs that one output of `layer` sums over."""
+    return layer.weight[0].numel()
+
+
+@torch.no_grad()
+def init_he(net: nn.Module) -> None:
+    """N(0, 2 / fan_in) weights and zero biases; 1 / fan_in where no ReLU follows (He et al. 2015, section 2.2)."""
+    for _, layer in weighted_layers(net):
+        nn.init.normal_(layer.weight, std=math.sqrt(2 / fan_in(layer)))
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def init_glorot(net: nn.Module) -> None:
+    """Uniform weights of variance 2 / (fan_in + fan_out) and zero biases (Glorot & Bengio 2010, equation 16)."""
+    for _, layer in weighted_layers(net):
+        nn.init.xavier_uniform_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)

@@ -1,0 +1,104 @@
+"""The `replay` command."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ilsvrc_replay import files, launcher
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.params import load_study
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+STUDIES = Path("pipelines/studies")
+
+
+@app.callback()
+def main() -> None:
+    """Rerun the ImageNet challenge's history and look at what came out."""
+
+
+@app.command("run")
+def run_study(
+    jobs: Annotated[int, typer.Option(min=0, help="runs at once; 0: as many as the cores carry")] = 0,
+) -> None:
+    """Bring the study in params.yaml up to date, several runs at once, and print its leaderboard."""
+    from ilsvrc_replay.checking import check  # here, as it imports torch, which the other commands do without
+
+    study = load_study()
+    check(study)
+    try:
+        launcher.Launcher(jobs or launcher.default_jobs(study.compute.threads)).run(study)
+    except KeyboardInterrupt:
+        raise StudyError("stopped; what was finished is kept, run again to go on") from None
+    show()
+
+
+@app.command()
+def show() -> None:
+    """Print the leaderboard of the study in params.yaml, as it was last made."""
+    study = load_study()
+    folder = Path("results") / study.study
+    try:
+        board = files.read_json(folder / "leaderboard.json")
+    except FileNotFoundError:
+        raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`") from None
+    baseline = board["baseline"]
+    table = Table(title=f"Study {study.study}: {study.dataset.name}, {baseline['images']:,} test images", min_width=100)
+    for name in ("year", "entry", "recipe", "width", "parameters", "MMACs", "protocol"):
+        table.add_column(name, justify="left" if name in ("entry", "recipe", "protocol") else "right")
+    for name in ("top-1 error %", "95 %", "ImageNet\none net", "ImageNet\nheadline"):
+        table.add_column(name, justify="right")
+    for row in board["rows"]:
+        table.add_row(
+            str(row["year"] or ""),
+            row["entry"],
+            row["recipe"],
+            f"{row['width']:g}",
+            f"{row['param_count']:,}",
+            f"{1000 * row['gmacs']:.2f}",
+            row["protocol"],
+            f"{row['top1_err']:.2f}",
+            f"{row['top1_err_low']:.2f}–{row['top1_err_high']:.2f}",
+            f"{row['single_top5_err'] or ''}",
+            f"{row['headline_top5_err'] or ''}",
+        )
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    console.print(
+        f"guessing {baseline['chance_top1_err']:.1f} %, linear classifier {baseline['linear_top1_err']:.2f} % on the same"
+        " images; the ImageNet columns are published top-5 errors: the order compares, the size does not",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(f"files: {folder}/leaderboard.csv .json .md", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, without .yaml")]) -> None:
+    """Put a study in place: copy pipelines/studies/NAME.yaml to params.yaml. `dvc repro` then runs it."""
+    known = sorted(path.stem for path in STUDIES.glob("*.yaml"))
+    if name not in known:
+        raise StudyError(f"there is no study {name!r}; there are {', '.join(known)}")
+    params = Path("params.yaml")
+    if params.exists() and all(params.read_bytes() != path.read_bytes() for path in STUDIES.glob("*.yaml")):
+        shutil.copyfile(params, "params.yaml.before")
+        typer.echo("params.yaml was edited: it is kept as params.yaml.before")
+    load_study(STUDIES / f"{name}.yaml")
+    shutil.copyfile(STUDIES / f"{name}.yaml", params)
+    typer.echo(f"params.yaml now holds the study {name}; run it with `make study` or `dvc repro`")
+
+
+def run() -> None:
+    """The entry point: a StudyError is one line and exit status 1."""
+    try:
+        app()
+    except StudyError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)

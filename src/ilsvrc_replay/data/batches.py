@@ -1,0 +1,64 @@
+"""Batches of a data set that lies whole in the memory of the device that trains on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from ilsvrc_replay.data import draws
+
+View = Callable[[Tensor, Tensor, int], Tensor]  # uint8 images, their numbers, the epoch -> what the net sees
+
+
+class TrainingBatches:
+    """An endless shuffled stream of batches, handed out in intervals of `interval` batches.
+
+    Batch number k of a run depends on (seed, k) alone, never on what came before. `set_epoch`, which Lightning calls
+    with the number of the interval, says where to go on. The last images of an epoch that fill no batch are left out
+    of it; every epoch has an order of its own.
+    """
+
+    def __init__(
+        self, images: Tensor, labels: Tensor, *, batch_size: int, interval: int, seed: int, view: View
+    ) -> None:
+        self.images, self.labels, self.view = images, labels, view
+        self.batch_size, self.interval, self.seed = batch_size, interval, seed
+        self.batches_per_epoch = len(labels) // batch_size
+        self.first = 0
+        self.sampler = self  # where Lightning looks for set_epoch
+
+    def set_epoch(self, number: int) -> None:
+        self.first = number * self.interval
+
+    def __len__(self) -> int:
+        return self.interval
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        current, order = -1, torch.empty(0)
+        for number in range(self.first, self.first + self.interval):
+            epoch, position = divmod(number, self.batches_per_epoch)
+            if epoch != current:
+                current, order = epoch, self.order(epoch)
+            index = order[position * self.batch_size : (position + 1) * self.batch_size]
+            yield self.view(self.images[index], index, epoch), self.labels[index]
+
+    def order(self, epoch: int) -> Tensor:
+        generator = torch.Generator().manual_seed(draws.key(self.seed, epoch)[0])
+        return torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
+
+
+class TestBatches:
+    """Every image once, in order; the last batch may be smaller."""
+
+    def __init__(self, images: Tensor, labels: Tensor, *, batch_size: int, view: Callable[[Tensor], Tensor]) -> None:
+        self.images, self.labels, self.batch_size, self.view = images, labels, batch_size, view
+
+    def __len__(self) -> int:
+        return -(-len(self.labels) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, len(self.labels), self.batch_size):
+            part = slice(start, start + self.batch_size)
+            yield self.view(self.images[part]), self.labels[part]

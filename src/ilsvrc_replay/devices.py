@@ -1,0 +1,20 @@
+"""The device that a stage computes on, and how it computes there."""
+
+from __future__ import annotations
+
+import torch
+
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.params import Compute
+
+
+def choose_device(compute: Compute) -> torch.device:
+    """Set threads and rounding as `compute` says and return its device. Raises StudyError if there is none."""
+    torch.set_num_threads(compute.threads)
+    torch.set_flush_denormal(True)  # weights that fade out would slow a CPU down a hundredfold
+    if compute.device == "cuda" and not torch.cuda.is_available():
+        raise StudyError("compute.device is cuda, but torch finds no CUDA device: use cpu or auto")
+    if compute.device == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    torch.backends.cudnn.benchmark = not compute.deterministic
+    return torch.device("cuda")

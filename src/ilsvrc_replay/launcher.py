@@ -1,0 +1,136 @@
+"""Run a study with several runs side by side, by stock DVC.
+
+DVC runs one stage after the other. This starts `dvc repro --single-item` for several stages at once, in graph order,
+and leaves all bookkeeping to DVC: the results are those of a plain `dvc repro`, byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.params import Study, run_name
+
+BUSY, TRIES = "is busy", 20  # DVC's word for a file that another stage is just recording
+GRACE = 10  # seconds that a stage has to end by itself once it is told to
+
+
+class Launcher:
+    """Runs stages of the study in the current folder, `jobs` at a time at the most."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self.running: set[subprocess.Popen] = set()
+        self.stopping = False
+        self.lock = threading.Lock()
+
+    def run(self, study: Study) -> None:
+        """Bring the whole study up to date. Raises StudyError naming the stages that failed; the others are done."""
+        if up_to_date():
+            print("everything is up to date")
+            return
+        previous = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        try:
+            self.stages("acquire", "prepare", "architecture")
+            names = [run_name(entry, seed) for entry, seed in study.runs]
+            with ThreadPoolExecutor(self.jobs) as pool:
+                chains = [pool.submit(self.chain, name) for name in reversed(names)]  # the later, the heavier
+                try:
+                    failed = [stage for chain in chains if (stage := chain.result())]
+                except KeyboardInterrupt:
+                    self.stop()
+                    raise
+            if failed:
+                raise StudyError(f"failed: {', '.join(sorted(failed))}; what it said stands above, the others are done")
+            self.stages("aggregate")
+        except KeyboardInterrupt:
+            self.stop()
+            raise
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+
+    def chain(self, name: str) -> str | None:
+        """Train and evaluate one run; returns the stage that failed, if any."""
+        return next((stage for stage in (f"train@{name}", f"evaluate@{name}") if not self.stage(stage)), None)
+
+    def stages(self, *names: str) -> None:
+        for name in names:
+            if not self.stage(name):
+                raise StudyError(f"{name} failed; what it said stands above")
+
+    def stage(self, name: str) -> bool:
+        """Run one stage if it is not up to date; False if it failed."""
+        for _ in range(TRIES):
+            with self.lock:
+                if self.stopping:
+                    return False
+                # A process group of its own: to stop DVC alone would leave the training it started running.
+                process = subprocess.Popen(
+                    ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", name],
+                    stdin=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    start_new_session=True,
+                )
+                self.running.add(process)
+            said = relay(process)
+            with self.lock:
+                self.running.discard(process)
+            if process.returncode == 0:
+                return True
+            if BUSY not in said:
+                return False
+            time.sleep(0.5)
+        return False
+
+    def stop(self) -> None:
+        """End every running stage with all processes that it started."""
+        with self.lock:
+            self.stopping = True
+            running = list(self.running)
+        for number, wait in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
+            for process in running:
+                try:
+                    os.killpg(process.pid, number)
+                except ProcessLookupError:
+                    continue
+            deadline = time.monotonic() + wait
+            for process in running:
+                try:
+                    process.wait(max(0.1, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    break
+            else:
+                return
+
+
+def relay(process: subprocess.Popen) -> str:
+    """Pass on what a stage says on its standard error as it says it, but for DVC's word of a busy file; returns it."""
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if BUSY not in line:
+            print(line, end="", file=sys.stderr, flush=True)
+    process.wait()
+    return "".join(said)
+
+
+def up_to_date() -> bool:
+    """Whether DVC has nothing to do. Raises StudyError with DVC's reason if it cannot say."""
+    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True)
+    if status.returncode:
+        lines = [line for line in status.stderr.splitlines() if line.startswith("ERROR")]
+        raise StudyError((lines or status.stderr.strip().splitlines() or ["dvc status failed"])[0])
+    return json.loads(status.stdout) == {}
+
+
+def default_jobs(threads: int) -> int:
+    """As many runs at once as the machine's cores carry, with `threads` each."""
+    return max(1, len(os.sched_getaffinity(0)) // threads)

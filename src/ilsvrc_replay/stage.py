@@ -1,0 +1,33 @@
+"""How every pipeline stage runs: from the repository's root, one clear line on failure, and an honest exit status."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from ilsvrc_replay.errors import StudyError
+
+TERMINATED = 128 + signal.SIGTERM
+
+
+def run_stage(stage: Callable[[], None]) -> None:
+    """Call `stage`; exits with 1 on a StudyError, 130 on Ctrl-C and 143 when terminated.
+
+    Lightning leaves with 0 when it is terminated, and DVC would then take a half-trained net for a finished one.
+    """
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        stage()
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing unfinished was kept", file=sys.stderr)
+        sys.exit(130)
+
+
+def terminate(_signal: int, _frame: FrameType | None) -> None:
+    print("error: terminated; nothing unfinished was kept", file=sys.stderr, flush=True)
+    raise SystemExit(TERMINATED)

@@ -1,0 +1,122 @@
+"""Train one run: from the packed data to a trained net and the record of how it came to be."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, Trainer
+from torch import nn
+
+from ilsvrc_replay.architectures import registry
+from ilsvrc_replay.architectures.counting import count_macs, count_parameters
+from ilsvrc_replay.architectures.weights import materialise, set_dropout
+from ilsvrc_replay.data.batches import TestBatches, TrainingBatches
+from ilsvrc_replay.data.packing import Packed
+from ilsvrc_replay.data.views import test_view, training_view
+from ilsvrc_replay.devices import choose_device
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.params import Compute, Study
+from ilsvrc_replay.training.module import Classifier
+from ilsvrc_replay.training.recipes import resolve
+
+CHECKS = 4  # validations in a run at the least; in a longer one, one an epoch
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run ready to start. `record` says all that decides its weights, and no time or path."""
+
+    module: Classifier
+    training: TrainingBatches
+    validation: TestBatches
+    intervals: int
+    compute: Compute
+    record: dict[str, Any]
+
+    @property
+    def summary(self) -> str:
+        record, recipe = self.record, self.record["recipe"]
+        return (
+            f"{record['param_count']:,} parameters, {record['macs'] / 1e6:,.2f} M multiply-adds, compact"
+            f" {record['compact']}; recipe {recipe['name']}, {record['steps']:,} steps of {recipe['batch_size']} images"
+            f" on {record['compute']['device']}"
+        )
+
+
+def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
+    """Build the net and the batches of a run. Raises StudyError if the entry does not fit the data."""
+    entry = study.entries[entry_name]
+    recipe = resolve(entry)
+    device = choose_device(study.compute)
+    net, factor = registry.build(entry.architecture, width=entry.width, compact_factor=entry.compact, **packed.shape)
+    counts = {
+        "param_count": count_parameters(net),
+        "macs": count_macs(net, packed.shape["image_size"], packed.shape["channels"]),
+    }
+    materialise(net, registry.find(entry.architecture)[1], recipe.init, seed)
+    set_dropout(net, recipe.dropout)
+
+    images, labels = packed.images("train").to(device), packed.labels("train").to(device)
+    if recipe.batch_size > len(labels):
+        raise StudyError(f"entries.{entry_name}.batch_size is {recipe.batch_size}: there are {len(labels)} images")
+    batches_per_epoch = len(labels) // recipe.batch_size
+    intervals = max(CHECKS, math.ceil(recipe.epochs))
+    interval = max(1, round(recipe.epochs * batches_per_epoch / intervals))
+    return Job(
+        module=Classifier(net, recipe, intervals * interval, batches_per_epoch, seed),
+        training=TrainingBatches(
+            images,
+            labels,
+            batch_size=recipe.batch_size,
+            interval=interval,
+            seed=seed,
+            view=training_view(recipe, packed, seed, device),
+        ),
+        validation=TestBatches(
+            packed.images("val").to(device),
+            packed.labels("val").to(device),
+            batch_size=study.evaluation.batch_size,
+            view=test_view(packed, device),
+        ),
+        intervals=intervals,
+        compute=study.compute,
+        record={
+            "entry": entry_name,
+            "seed": seed,
+            "architecture": entry.architecture,
+            "width": entry.width,
+            "compact": factor,
+            **counts,
+            "recipe": {"name": entry.recipe, **recipe.model_dump()},
+            "steps": intervals * interval,
+            "data": {"name": packed.meta["name"], "sha256": packed.meta["sha256"]},
+            "compute": {"device": device.type, "threads": study.compute.threads, "torch": torch.__version__},
+        },
+    )
+
+
+def run(job: Job, callbacks: list[Callback]) -> nn.Module:
+    """Train; returns the net on the CPU. Raises StudyError if the training diverges."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")  # advice on workers, which resident data don't need
+    job.module.net.to(memory_format=torch.channels_last)
+    trainer = Trainer(
+        accelerator=job.record["compute"]["device"].replace("cuda", "gpu"),
+        devices=1,
+        max_epochs=job.intervals,
+        deterministic=job.compute.deterministic,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+    trainer.fit(job.module, job.training, job.validation)
+    return job.module.net.to(device="cpu", memory_format=torch.contiguous_format).eval()

@@ -1,0 +1,76 @@
+"""The LightningModule: a net, its recipe, and the curve it draws while training."""
+
+from __future__ import annotations
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ilsvrc_replay import scores
+from ilsvrc_replay.data import draws
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.params import Recipe
+from ilsvrc_replay.training.recipes import rate
+
+
+class Classifier(LightningModule):
+    """Trains `net` for `steps` steps by `recipe`. `curve` gains a row at the end of every interval (see TrainingBatches).
+
+    A net that returns a tuple while training has auxiliary classifiers: their losses count `net.auxiliary_weight`.
+    """
+
+    def __init__(self, net: nn.Module, recipe: Recipe, steps: int, batches_per_epoch: int, seed: int) -> None:
+        super().__init__()
+        self.net, self.recipe, self.steps, self.seed = net, recipe, steps, seed
+        self.batches_per_epoch = batches_per_epoch
+        self.curve: list[dict[str, float]] = []
+        self.losses: list[Tensor] = []
+        self.outputs: list[tuple[Tensor, Tensor]] = []
+
+    def configure_optimizers(self) -> dict:
+        optimizer = torch.optim.SGD(
+            self.net.parameters(),
+            lr=self.recipe.lr,
+            momentum=self.recipe.momentum,
+            weight_decay=self.recipe.weight_decay,
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: rate(self.recipe.schedule, min(step / self.steps, 1))
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        torch.manual_seed(draws.key(self.seed, self.global_step)[1])  # dropout, whatever ran before this step
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        images, labels = batch
+        outputs = self.net(images)
+        main, auxiliary = (outputs[0], outputs[1:]) if isinstance(outputs, tuple) else (outputs, ())
+        loss = F.cross_entropy(main, labels)
+        self.losses.append(loss.detach())
+        for scores_ in auxiliary:
+            loss = loss + self.net.auxiliary_weight * F.cross_entropy(scores_, labels)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        images, labels = batch
+        self.outputs.append((self.net(images), labels))
+
+    def on_validation_epoch_end(self) -> None:
+        """Add a row to the curve. Raises StudyError if the training has diverged."""
+        output, labels = (torch.cat(part) for part in zip(*self.outputs, strict=True))
+        row = {
+            "step": self.global_step,
+            "epoch": round(self.global_step / self.batches_per_epoch, 4),
+            "lr": round(self.lr_schedulers().get_last_lr()[0], 8),
+            "train_loss": round(torch.stack(self.losses).mean().item(), 6),
+            "val_loss": round(F.cross_entropy(output, labels).item(), 6),
+            "val_top1_err": scores.error(output, labels, 1),
+            "val_top5_err": scores.error(output, labels, 5),
+        }
+        self.losses.clear()
+        self.outputs.clear()
+        self.curve.append(row)
+        if not torch.isfinite(torch.tensor([row["train_loss"], row["val_loss"]])).all():
+            raise StudyError(f"the loss is not a number any more at step {row['step']}: lower the entry's lr")

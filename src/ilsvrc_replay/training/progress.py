@@ -1,0 +1,48 @@
+"""Progress that a person can read: which run, how far, how fast, how good, how long still."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+
+from ilsvrc_replay.training.module import Classifier
+
+
+class Progress(Callback):
+    """A line for every interval; on a terminal also one that moves in between."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self.started = self.printed = self.validating = 0.0
+
+    def on_train_start(self, trainer: Trainer, module: Classifier) -> None:
+        self.started = self.printed = time.monotonic()
+
+    def on_train_batch_end(self, trainer: Trainer, module: Classifier, *_: Any) -> None:
+        now = time.monotonic()
+        if sys.stdout.isatty() and now - self.printed > 0.5:
+            self.printed = now
+            print(f"\r{self.line(module)}\033[K", end="", flush=True)
+
+    def on_validation_start(self, trainer: Trainer, module: Classifier) -> None:
+        self.validating -= time.monotonic()
+
+    def on_validation_end(self, trainer: Trainer, module: Classifier) -> None:
+        self.validating += time.monotonic()
+        row = module.curve[-1]
+        start, end = ("\r", "\033[K\n") if sys.stdout.isatty() else ("", "\n")
+        figures = f"loss {row['train_loss']:.3f}  val error {row['val_top1_err']:.2f} %"
+        print(f"{start}{self.line(module)}  {figures}", end=end, flush=True)
+
+    def line(self, module: Classifier) -> str:
+        step, elapsed = module.global_step, time.monotonic() - self.started
+        speed = step * module.recipe.batch_size / max(elapsed - self.validating, 1e-9)
+        left = round(elapsed / step * (module.steps - step))
+        epoch, epochs = step / module.batches_per_epoch, module.steps / module.batches_per_epoch
+        return (
+            f"{self.run}  epoch {epoch:.2f}/{epochs:.2f}  {speed:,.0f} images/s"
+            f"  {left // 60}:{left % 60:02d} left"
+        )

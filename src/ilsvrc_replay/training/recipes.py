@@ -1,0 +1,40 @@
+"""The recipe that an entry is trained by: the published one, with the entry's own values in place."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.params import Entry, Recipe, Schedule
+
+
+@cache
+def published() -> dict[str, Any]:
+    return YAML(typ="safe", pure=True).load(Path(__file__).with_name("recipes.yaml").read_text())
+
+
+def resolve(entry: Entry) -> Recipe:
+    """The full recipe of `entry`. Raises StudyError if its family has no recipe of the era."""
+    values = published()[entry.recipe]
+    if entry.recipe == "era":
+        if entry.family not in values:
+            raise StudyError(f"there is no era recipe for the family {entry.family}: use `recipe: modern`")
+        values = values[entry.family]
+    recipe = Recipe.model_validate(values)
+    return recipe.model_copy(update=entry.overrides)
+
+
+def rate(schedule: Schedule, progress: float) -> float:
+    """The factor on the initial learning rate after the share `progress` (0..1) of the training."""
+    if schedule.kind == "step":
+        return schedule.factor ** sum(progress >= fraction for fraction in schedule.at)
+    if schedule.kind == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * progress))
+    if schedule.kind == "poly":
+        return (1 - progress) ** schedule.power
+    return 1.0

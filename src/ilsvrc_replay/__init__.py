@@ -2,8 +2,9 @@
 
 import os
 
-# Nothing here reports usage; both must be set before the libraries are imported.
+# Nothing here reports usage; these must be set before the libraries are imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
 __version__ = "0.1.0"

@@ -72,8 +72,8 @@ def show() -> None:
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(table)
     console.print(
-        f"guessing {baseline['chance_top1_err']:.1f} %, linear classifier {baseline['linear_top1_err']:.2f} % on the same"
-        " images; the ImageNet columns are published top-5 errors: the order compares, the size does not",
+        f"guessing {baseline['chance_top1_err']:.1f} %, linear classifier {baseline['linear_top1_err']:.2f} % on the"
+        " same images; the ImageNet columns are published top-5 errors: the order compares, the size does not",
         highlight=False,
         soft_wrap=True,
     )

@@ -110,7 +110,9 @@ def load_study(path: Path | str = "params.yaml") -> Study:
     try:
         content = YAML(typ="safe", pure=True).load(path.read_text())  # YAML 1.2, as DVC reads it: 1e-4 is a number
     except FileNotFoundError:
-        raise StudyError(f"{path} is missing: run from the repository's root, or copy a study from pipelines/studies")
+        raise StudyError(
+            f"{path} is missing: run from the repository's root, or copy a study from pipelines/studies"
+        ) from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise StudyError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     try:

@@ -91,7 +91,7 @@ class Tracker:
 
     @contextmanager
     def run(self, name: str, record: dict[str, Any]) -> Iterator[None]:
-        """The child run `name` while the block lasts: finished if it ends well, else failed or killed, with the reason."""
+        """The child run `name` while the block lasts: finished if it ends well, else failed or killed, and why."""
         self.start_run(name, record)
         try:
             yield

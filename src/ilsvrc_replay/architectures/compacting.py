@@ -60,7 +60,7 @@ def stride_positions(net: nn.Module, image_size: int, channels: int) -> dict[nn.
 
 
 def fit(net: nn.Module, image_size: int, channels: int) -> int:
-    """Resize the fully connected layers to what reaches them; returns the last map's side in px, 0 if images don't pass."""
+    """Resize the fully connected layers to what reaches them; returns the last map's side in px, 0 if none passes."""
     maps: list[int] = []
 
     def resize(linear: nn.Linear, inputs: tuple[torch.Tensor, ...]) -> None:

@@ -15,7 +15,9 @@ def count_parameters(net: nn.Module) -> int:
 
 def count_macs(net: nn.Module, image_size: int, channels: int = 3) -> int:
     """Multiply-adds of one image's way through the convolutions and fully connected layers of `net` at test time."""
-    device = next(net.parameters()).device
+    image = torch.empty(1, channels, image_size, image_size, device=next(net.parameters()).device)
+    was_training = net.training
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        net.eval()(torch.empty(1, channels, image_size, image_size, device=device))
+        net.eval()(image)
+    net.train(was_training)
     return counter.get_total_flops() // 2

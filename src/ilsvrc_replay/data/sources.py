@@ -74,7 +74,10 @@ def from_mirror(url: str) -> Source:
             for name in checksums:
                 packed = Path(scratch) / f"{name}.gz"
                 try:
-                    with urllib.request.urlopen(f"{url}{name}.gz", timeout=TIMEOUT) as answer, packed.open("wb") as file:
+                    with (
+                        urllib.request.urlopen(f"{url}{name}.gz", timeout=TIMEOUT) as answer,
+                        packed.open("wb") as file,
+                    ):
                         shutil.copyfileobj(answer, file)
                 except (OSError, urllib.error.URLError) as error:
                     raise SourceError(f"no answer ({getattr(error, 'reason', error)})") from None

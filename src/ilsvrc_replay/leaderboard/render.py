@@ -34,18 +34,18 @@ def as_markdown(study: Study, rows: list[Row], baseline: dict[str, Any]) -> str:
     lines = [
         f"# Leaderboard of the study `{study.study}`",
         "",
-        "| year | entry | recipe | width | compact | parameters | MMACs | protocol | top-1 error % (95 %) | top-5 error %"
-        " | ImageNet top-5: one net | ImageNet top-5: headline |",
+        "| year | entry | recipe | width | compact | parameters | MMACs | protocol | top-1 error % (95 %) |"
+        " top-5 error % | ImageNet top-5: one net | ImageNet top-5: headline |",
         "|---:|---|---|---:|---:|---:|---:|---|---:|---:|---:|---:|",
         *(markdown_row(row) for row in rows),
         "",
-        f"Measured on the {baseline['images']:,} test images of {study.dataset.name}. On the same images guessing errs in"
-        f" {baseline['chance_top1_err']:.1f} % and a linear classifier ({baseline['linear']}) in"
+        f"Measured on the {baseline['images']:,} test images of {study.dataset.name}. On the same images guessing errs"
+        f" in {baseline['chance_top1_err']:.1f} % and a linear classifier ({baseline['linear']}) in"
         f" {baseline['linear_top1_err']:.2f} %; top-5 {baseline['chance_top5_err']:.1f} %"
         f" and {baseline['linear_top5_err']:.2f} %.",
         f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson for one seed, over seeds for several.",
         "",
-        "The two right-hand columns are published ImageNet figures and cannot be compared in size with the measured ones:",
+        "The two right-hand columns are published ImageNet figures: their order can be compared, their size cannot:",
         "",
         *(f"- {row['entry']}: {row['source']}" for row in rows if row["source"]),
         "",

@@ -104,7 +104,7 @@ def run(job: Job, callbacks: list[Callback]) -> nn.Module:
     """Train; returns the net on the CPU. Raises StudyError if the training diverges."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")  # advice on workers, which resident data don't need
-    job.module.net.to(memory_format=torch.channels_last)
+    job.module.net.to(memory_format=torch.channels_last).train()  # Lightning keeps the mode that it finds
     trainer = Trainer(
         accelerator=job.record["compute"]["device"].replace("cuda", "gpu"),
         devices=1,

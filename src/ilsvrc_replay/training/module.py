@@ -15,7 +15,7 @@ from ilsvrc_replay.training.recipes import rate
 
 
 class Classifier(LightningModule):
-    """Trains `net` for `steps` steps by `recipe`. `curve` gains a row at the end of every interval (see TrainingBatches).
+    """Trains `net` for `steps` steps by `recipe`; `curve` gains a row at the end of every interval of TrainingBatches.
 
     A net that returns a tuple while training has auxiliary classifiers: their losses count `net.auxiliary_weight`.
     """

@@ -42,7 +42,4 @@ class Progress(Callback):
         speed = step * module.recipe.batch_size / max(elapsed - self.validating, 1e-9)
         left = round(elapsed / step * (module.steps - step))
         epoch, epochs = step / module.batches_per_epoch, module.steps / module.batches_per_epoch
-        return (
-            f"{self.run}  epoch {epoch:.2f}/{epochs:.2f}  {speed:,.0f} images/s"
-            f"  {left // 60}:{left % 60:02d} left"
-        )
+        return f"{self.run}  epoch {epoch:.2f}/{epochs:.2f}  {speed:,.0f} images/s  {left // 60}:{left % 60:02d} left"

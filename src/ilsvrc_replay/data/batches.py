@@ -50,7 +50,7 @@ class TrainingBatches:
         return torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
 
 
-class TestBatches:
+class OrderedBatches:
     """Every image once, in order; the last batch may be smaller."""
 
     def __init__(self, images: Tensor, labels: Tensor, *, batch_size: int, view: Callable[[Tensor], Tensor]) -> None:

@@ -15,7 +15,7 @@ from torch import nn
 from ilsvrc_replay.architectures import registry
 from ilsvrc_replay.architectures.counting import count_macs, count_parameters
 from ilsvrc_replay.architectures.weights import materialise, set_dropout
-from ilsvrc_replay.data.batches import TestBatches, TrainingBatches
+from ilsvrc_replay.data.batches import OrderedBatches, TrainingBatches
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.data.views import test_view, training_view
 from ilsvrc_replay.devices import choose_device
@@ -33,7 +33,7 @@ class Job:
 
     module: Classifier
     training: TrainingBatches
-    validation: TestBatches
+    validation: OrderedBatches
     intervals: int
     compute: Compute
     record: dict[str, Any]
@@ -77,7 +77,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
             seed=seed,
             view=training_view(recipe, packed, seed, device),
         ),
-        validation=TestBatches(
+        validation=OrderedBatches(
             packed.images("val").to(device),
             packed.labels("val").to(device),
             batch_size=study.evaluation.batch_size,

@@ -1,0 +1,35 @@
+"""Nets learn: a net that cannot learn sixty images by heart is broken."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from ilsvrc_replay.architectures.registry import architectures, build, find
+from ilsvrc_replay.architectures.weights import materialise, set_dropout
+from ilsvrc_replay.data.packing import Packed
+
+STEPS = 120
+
+
+@pytest.mark.parametrize("name", list(architectures()))
+def test_learns_64_images_by_heart(name: str, packed: Packed) -> None:
+    net, _ = build(name, **packed.shape, width=0.125)
+    materialise(net, find(name)[1], "he", seed=0)
+    set_dropout(net, 0.0)
+    images = packed.pixels().standardise(packed.images("train")[:64] / 255)
+    labels = packed.labels("train")[:64]
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    net.train()
+    for _ in range(STEPS):
+        outputs = net(images)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        optimizer.zero_grad()
+        sum(F.cross_entropy(output, labels) for output in outputs).backward()
+        optimizer.step()
+        if all((output.argmax(1) == labels).all() for output in outputs):
+            break
+    assert all((output.argmax(1) == labels).all() for output in outputs)  # auxiliary classifiers too
+    first = next(net.parameters())
+    assert first.grad.abs().max() > 0

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ilsvrc_replay.data.batches import OrderedBatches, TrainingBatches
+from ilsvrc_replay.data.packing import Packed
+from ilsvrc_replay.data.views import training_view
+from ilsvrc_replay.params import Recipe
+
+
+def numbered(batch_size: int, interval: int, seed: int = 0) -> TrainingBatches:
+    """Batches whose images are their own numbers."""
+    index = torch.arange(20)
+    return TrainingBatches(
+        index, index, batch_size=batch_size, interval=interval, seed=seed, view=lambda images, _index, _epoch: images
+    )
+
+
+def stream(batches: TrainingBatches, intervals: int) -> list[list[int]]:
+    result = []
+    for number in range(intervals):
+        batches.set_epoch(number)
+        result += [images.tolist() for images, _ in batches]
+    return result
+
+
+def test_every_epoch_has_all_images_once_in_an_order_of_its_own() -> None:
+    batches = stream(numbered(5, 4), 3)
+    epochs = [[image for batch in batches[start : start + 4] for image in batch] for start in (0, 4, 8)]
+    assert all(sorted(epoch) == list(range(20)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+
+
+def test_the_stream_does_not_depend_on_where_it_is_cut() -> None:
+    assert stream(numbered(5, 3), 4) == stream(numbered(5, 12), 1)
+
+
+def test_it_can_start_anywhere() -> None:
+    batches = numbered(5, 3)
+    batches.set_epoch(2)
+    assert [images.tolist() for images, _ in batches] == stream(numbered(5, 9), 1)[6:9]
+
+
+def test_test_batches_hold_every_image_once() -> None:
+    index = torch.arange(23)
+    batches = OrderedBatches(index, index, batch_size=5, view=lambda images: images)
+    seen = [images for images, _ in batches]
+    assert len(seen) == len(batches) == 5
+    assert torch.cat(seen).tolist() == list(range(23))
+
+
+def test_an_image_is_augmented_alike_in_every_batch(packed: Packed) -> None:
+    recipe = Recipe(crop_pad=0.125, flip=True, pca_colour=0.1)
+    view = training_view(recipe, packed, seed=5, device=torch.device("cpu"))
+    images, index = packed.images("train")[:64], torch.arange(64)
+    together = view(images, index, 2)
+    alone = torch.cat([view(images[i : i + 1], index[i : i + 1], 2) for i in range(64)])
+    assert torch.equal(together, alone)
+    assert not torch.equal(together, view(images, index, 3))
+
+
+def test_standardised_training_pixels_have_mean_0_and_deviation_1(packed: Packed) -> None:
+    view = training_view(Recipe(crop_pad=0.0, flip=False), packed, seed=0, device=torch.device("cpu"))
+    pixels: Tensor = view(packed.images("train"), torch.arange(1100), 0)
+    assert abs(pixels.mean().item()) < 1e-4
+    assert abs(pixels.std().item() - 1) < 1e-4

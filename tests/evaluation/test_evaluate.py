@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ilsvrc_replay import scores
+from ilsvrc_replay.data.packing import Packed
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.evaluation.evaluate import evaluate
+from ilsvrc_replay.files import sha256
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.training import fit, outputs
+
+
+@pytest.fixture(scope="module")
+def trained(
+    study: Callable[..., Study], packed: Packed, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Study, Path]:
+    made, folder = study("alexnet", epochs=2.0), tmp_path_factory.mktemp("run")
+    job = fit.set_up(made, "net", 0, packed)
+    outputs.write(folder, fit.run(job, []), job.module.curve, job.record)
+    return made, folder
+
+
+def test_predictions_cover_every_test_image_once(trained: tuple[Study, Path], packed: Packed, tmp_path: Path) -> None:
+    study, folder = trained
+    predictions = tmp_path / "net-0.npz"
+    metrics = evaluate(study, study.entries["net"], packed, folder / outputs.WEIGHTS, predictions)
+    saved = np.load(predictions)
+    assert saved["single_crop"].shape == (500, 10)
+    assert saved["single_crop"].dtype == np.float32
+    np.testing.assert_allclose(saved["single_crop"].sum(1), 1, atol=1e-5)
+    assert np.array_equal(saved["labels"], packed.labels("test"))
+    assert saved["weights_sha256"].item() == sha256(folder / outputs.WEIGHTS)
+    wrong = (saved["single_crop"].argmax(1) != saved["labels"]).mean()
+    assert metrics["single_crop"]["top1_err"] == pytest.approx(100 * wrong)
+    assert metrics["single_crop"]["top1_err"] < 30
+    assert metrics["images"] == 500
+
+
+def test_the_batch_size_changes_no_error_and_the_time_no_byte(
+    trained: tuple[Study, Path], packed: Packed, tmp_path: Path
+) -> None:
+    study, folder = trained
+    first = evaluate(study, study.entries["net"], packed, folder / outputs.WEIGHTS, tmp_path / "a.npz")
+    time.sleep(2.1)  # a zip file counts time in steps of two seconds
+    evaluate(study, study.entries["net"], packed, folder / outputs.WEIGHTS, tmp_path / "b.npz")
+    assert sha256(tmp_path / "a.npz") == sha256(tmp_path / "b.npz")
+    other = study.model_copy(update={"evaluation": study.evaluation.model_copy(update={"batch_size": 37})})
+    assert evaluate(other, study.entries["net"], packed, folder / outputs.WEIGHTS, tmp_path / "c.npz") == first
+
+
+def test_damaged_and_foreign_weights_are_refused(trained: tuple[Study, Path], packed: Packed, tmp_path: Path) -> None:
+    study, folder = trained
+    damaged = tmp_path / "weights.safetensors"
+    shutil.copyfile(folder / outputs.WEIGHTS, damaged)
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    for path, entry, reason in (
+        (damaged, study.entries["net"], "does not hold this net's weights"),
+        (folder / outputs.WEIGHTS, study.entries["net"].model_copy(update={"width": 0.25}), "does not hold"),
+        (tmp_path / "none", study.entries["net"], "is missing: run `dvc repro train` first"),
+    ):
+        with pytest.raises(StudyError, match=reason):
+            evaluate(study, entry, packed, path, tmp_path / "out.npz")
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_top_k_error() -> None:
+    table = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7], [0.4, 0.35, 0.25], [float("nan"), 0.0, 1.0]])
+    labels = torch.tensor([0, 0, 1, 2])
+    assert scores.error(table, labels, 1) == 75.0
+    assert scores.error(table, labels, 2) == 50.0
+    assert scores.error(table[:3], labels[:3], 5) == 0.0
+
+
+def test_evaluation_needs_no_lightning(study: Callable[..., Study]) -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, ilsvrc_replay.evaluation.evaluate; sys.exit('pytorch_lightning' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

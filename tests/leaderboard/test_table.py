@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.leaderboard import render, table
+from ilsvrc_replay.params import Study
+
+BASELINE = {
+    "chance_top1_err": 90.0,
+    "chance_top5_err": 50.0,
+    "linear_top1_err": 15.59,
+    "linear_top5_err": 0.37,
+    "linear": "a linear classifier",
+    "images": 10_000,
+}
+
+
+def board(seeds: list[int], names: dict[str, str]) -> Study:
+    entries = {name: {"architecture": name.split("-")[0], "family": family} for name, family in names.items()}
+    return Study.model_validate(
+        {
+            "study": "test",
+            "dataset": {"name": "fashion-mnist"},
+            "compute": {},
+            "evaluation": {"protocols": ["single_crop"]},
+            "seeds": seeds,
+            "entries": entries,
+        }
+    )
+
+
+def measured(top1: float, **other: Any) -> dict[str, Any]:
+    errors = {"top1_err": top1, "top5_err": top1 / 10}
+    return {"images": 10_000, "param_count": 7, "gmacs": 0.002, "compact": 4, "single_crop": errors} | other
+
+
+def test_rows_stand_in_order_of_year_with_published_figures_beside_them() -> None:
+    study = board([0], {"resnet50": "resnet", "alexnet-wide": "alexnet", "alexnet": "alexnet"})
+    study = study.model_copy(
+        update={
+            "entries": {k: e.model_copy(update={"architecture": k.split("-")[0]}) for k, e in study.entries.items()}
+        }
+    )
+    rows = table.rows(study, {"resnet50-0": measured(9), "alexnet-0": measured(12), "alexnet-wide-0": measured(11)})
+    assert [row["entry"] for row in rows] == ["alexnet-wide", "alexnet", "resnet50"]
+    alexnet = rows[1]
+    assert tuple(alexnet) == table.COLUMNS
+    assert (alexnet["headline_top5_err"], alexnet["single_top5_err"], alexnet["single_protocol"]) == (
+        16.4,
+        18.2,
+        "ten_crop",
+    )
+    assert "AlexNet table 2" in alexnet["source"]
+    assert alexnet["top1_err_low"] < 12 < alexnet["top1_err_high"]
+
+
+def test_seeds_are_averaged_and_counted() -> None:
+    study = board([0, 1], {"alexnet": "alexnet"})
+    (row,) = table.rows(study, {"alexnet-0": measured(10), "alexnet-1": measured(12)})
+    assert (row["top1_err"], row["seeds"]) == (11, 2)
+
+
+def test_runs_that_were_not_measured_alike_are_refused() -> None:
+    study = board([0, 1], {"alexnet": "alexnet"})
+    with pytest.raises(StudyError, match="seeds of alexnet were not measured alike"):
+        table.rows(study, {"alexnet-0": measured(10), "alexnet-1": measured(12, images=500)})
+
+
+def test_files_agree_and_state_what_any_net_must_beat() -> None:
+    study = board([0], {"alexnet": "alexnet"})
+    rows = table.rows(study, {"alexnet-0": measured(12)})
+    (from_csv,) = csv.DictReader(io.StringIO(render.as_csv(rows)))
+    assert float(from_csv["top1_err"]) == rows[0]["top1_err"]
+    text = render.as_markdown(study, rows, BASELINE)
+    for expected in ("90.0 %", "15.59 %", "10,000 test images of fashion-mnist", "12.00 (", "18.2 (ten_crop)"):
+        assert expected in text

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from ilsvrc_replay.compat import make_torchvision_importable
 from ilsvrc_replay.data import digits, packing
 from ilsvrc_replay.params import Study
 
-ROOT = Path(__file__).parents[1]
+make_torchvision_importable()
+
 FAMILIES = {"alexnet": "alexnet", "zfnet": "zfnet", "vgg16": "vgg", "googlenet": "googlenet", "resnet50": "resnet"}
 
 

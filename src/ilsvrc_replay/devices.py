@@ -12,6 +12,7 @@ def choose_device(compute: Compute) -> torch.device:
     """Set threads and rounding as `compute` says and return its device. Raises StudyError if there is none."""
     torch.set_num_threads(compute.threads)
     torch.set_flush_denormal(True)  # weights that fade out would slow a CPU down a hundredfold
+    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, finds bugs that tests find too
     if compute.device == "cuda" and not torch.cuda.is_available():
         raise StudyError("compute.device is cuda, but torch finds no CUDA device: use cpu or auto")
     if compute.device == "cpu" or not torch.cuda.is_available():

@@ -33,37 +33,38 @@ class Launcher:
 
     def run(self, study: Study) -> None:
         """Bring the whole study up to date. Raises StudyError naming the stages that failed; the others are done."""
-        if up_to_date():
+        todo = pending()
+        if not todo:
             print("everything is up to date")
             return
         previous = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        pool = ThreadPoolExecutor(self.jobs)
         try:
-            self.stages("acquire", "prepare", "architecture")
+            for first in ("acquire", "prepare", "architecture"):
+                if first in {stage.partition("@")[0] for stage in todo}:
+                    self.must(first)
+                    todo = pending()
             names = [run_name(entry, seed) for entry, seed in study.runs]
-            with ThreadPoolExecutor(self.jobs) as pool:
-                chains = [pool.submit(self.chain, name) for name in reversed(names)]  # the later, the heavier
-                try:
-                    failed = [stage for chain in chains if (stage := chain.result())]
-                except KeyboardInterrupt:
-                    self.stop()
-                    raise
+            names = [name for name in names if todo & {f"train@{name}", f"evaluate@{name}"}]
+            chains = [pool.submit(self.chain, name) for name in reversed(names)]  # later nets are heavier: start first
+            failed = [stage for chain in chains if (stage := chain.result())]
             if failed:
                 raise StudyError(f"failed: {', '.join(sorted(failed))}; what it said stands above, the others are done")
-            self.stages("aggregate")
+            self.must("aggregate")
         except KeyboardInterrupt:
             self.stop()
             raise
         finally:
+            pool.shutdown()
             signal.signal(signal.SIGTERM, previous)
 
     def chain(self, name: str) -> str | None:
         """Train and evaluate one run; returns the stage that failed, if any."""
         return next((stage for stage in (f"train@{name}", f"evaluate@{name}") if not self.stage(stage)), None)
 
-    def stages(self, *names: str) -> None:
-        for name in names:
-            if not self.stage(name):
-                raise StudyError(f"{name} failed; what it said stands above")
+    def must(self, name: str) -> None:
+        if not self.stage(name):
+            raise StudyError(f"{name} failed; what it said stands above")
 
     def stage(self, name: str) -> bool:
         """Run one stage if it is not up to date; False if it failed."""
@@ -122,13 +123,13 @@ def relay(process: subprocess.Popen) -> str:
     return "".join(said)
 
 
-def up_to_date() -> bool:
-    """Whether DVC has nothing to do. Raises StudyError with DVC's reason if it cannot say."""
+def pending() -> set[str]:
+    """The stages that are not up to date by themselves. Raises StudyError with DVC's reason if it cannot say."""
     status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True)
     if status.returncode:
         lines = [line for line in status.stderr.splitlines() if line.startswith("ERROR")]
         raise StudyError((lines or status.stderr.strip().splitlines() or ["dvc status failed"])[0])
-    return json.loads(status.stdout) == {}
+    return set(json.loads(status.stdout))
 
 
 def default_jobs(threads: int) -> int:

@@ -17,7 +17,7 @@ def kinds(net: nn.Module) -> list[str]:
     return [type(layer).__name__ for layer in net.modules()]
 
 
-@pytest.mark.parametrize("size", [28, 32, 64, 224, 299])
+@pytest.mark.parametrize("size", [28, 64, 299])
 @pytest.mark.parametrize("name", NETS)
 def test_every_size_and_width_builds_with_the_same_layers(name: str, size: int) -> None:
     with torch.device("meta"):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class LocalResponseNorm(nn.Module):
@@ -21,13 +21,39 @@ class LocalResponseNorm(nn.Module):
         self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
 
     def forward(self, x: Tensor) -> Tensor:
-        half, channels = self.n // 2, x.shape[1]
-        squares = F.pad(x.square(), (0, 0, 0, 0, half, half))
-        window = sum(squares[:, i : i + channels] for i in range(self.n))
-        return x * (self.k + self.alpha * window).pow(-self.beta)
+        return NormaliseAcrossChannels.apply(x, self.n, self.k, self.alpha, self.beta)
 
     def extra_repr(self) -> str:
         return f"n={self.n}, k={self.k}, alpha={self.alpha}, beta={self.beta}"
+
+
+class NormaliseAcrossChannels(torch.autograd.Function):
+    """The formula with its derivative written out: autograd's own takes over twice as long and more memory."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, n: int, k: float, alpha: float, beta: float) -> Tensor:
+        denominator = window_sum(a * a, n).mul_(alpha).add_(k)
+        scale = denominator.pow(-beta)
+        ctx.save_for_backward(a, denominator, scale)
+        ctx.constants = n, alpha, beta
+        return a * scale
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+        """dL/da[i] = g[i] scale[i] - 2 alpha beta a[i] * sum(g[j] a[j] scale[j] / denominator[j] for j near i)"""
+        a, denominator, scale = ctx.saved_tensors
+        n, alpha, beta = ctx.constants
+        shared = window_sum((gradient * a).mul_(scale).div_(denominator), n)
+        return (gradient * scale).sub_(shared.mul_(a).mul_(2 * alpha * beta)), None, None, None, None
+
+
+def window_sum(x: Tensor, n: int) -> Tensor:
+    """The sum over the `n` channels around each channel of `x` (N, C, H, W), fewer at both ends."""
+    total, channels = x.clone(), x.shape[1]
+    for distance in range(1, min(n // 2, channels - 1) + 1):
+        total[:, distance:] += x[:, : channels - distance]
+        total[:, : channels - distance] += x[:, distance:]
+    return total
 
 
 def weighted_layers(net: nn.Module) -> list[tuple[str, nn.Conv2d | nn.Linear]]:

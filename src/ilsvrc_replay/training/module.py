@@ -34,6 +34,7 @@ class Classifier(LightningModule):
             lr=self.recipe.lr,
             momentum=self.recipe.momentum,
             weight_decay=self.recipe.weight_decay,
+            fused=True,
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: rate(self.recipe.schedule, min(step / self.steps, 1))

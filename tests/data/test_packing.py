@@ -76,5 +76,5 @@ def test_a_missing_packed_set_says_what_to_do(tmp_path: Path) -> None:
 def test_the_linear_classifier_beats_chance_and_says_on_how_many_images(packed: packing.Packed) -> None:
     floor = baseline.measure(packed)
     assert (floor["chance_top1_err"], floor["chance_top5_err"], floor["images"]) == (90.0, 50.0, 500)
-    assert 3 < floor["linear_top1_err"] < 12
+    assert 3 < floor["linear_top1_err"] < 15
     assert floor["linear_top5_err"] < floor["linear_top1_err"]

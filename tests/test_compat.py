@@ -8,7 +8,7 @@ from ilsvrc_replay.compat import make_torchvision_importable
 make_torchvision_importable()
 make_torchvision_importable()
 import torch, torchvision, timm
-print(torchvision.models.get_model("resnet18")(torch.zeros(1, 3, 32, 32)).shape[1])
+print(torchvision.models.get_model("resnet18").eval()(torch.zeros(1, 3, 32, 32)).shape[1])
 """
 
 

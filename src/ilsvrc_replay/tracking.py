@@ -70,7 +70,8 @@ class Tracker:
                 self.experiment = found.experiment_id
             else:
                 location = f"file://{root()}/mlartifacts" if uri().startswith("sqlite:") else None
-                self.experiment = self.client.create_experiment(self.study, artifact_location=location)
+                kind = {"mlflow.experimentKind": "custom_model_development"}  # the pages of trainings, not of chats
+                self.experiment = self.client.create_experiment(self.study, artifact_location=location, tags=kind)
             tags = {STUDY: self.study, **provenance()}
             self.parent = self.find({"kind": "study", "dvc.exp": tags.get("dvc.exp", "")}, running=True)
             if self.parent is None:

@@ -57,6 +57,19 @@ class Clone:
         assert (result.returncode == code) if code is not None else result.returncode, result.stdout
         return result.stdout
 
+    def start(self, *command: str) -> subprocess.Popen:
+        """Start a command in a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
     def commit(self) -> None:
         self.run("git", "add", "-A")
         self.run("git", "commit", "-q", "-m", "state", **IDENTITY)
@@ -86,6 +99,22 @@ class Clone:
     def board(self) -> list[dict[str, str]]:
         with (self.folder / "results/miniature/leaderboard.csv").open() as file:
             return list(csv.DictReader(file))
+
+
+def read_until(process: subprocess.Popen, word: str) -> str:
+    said = ""
+    for line in process.stdout:
+        said += line
+        if word in line:
+            return said
+    raise AssertionError(f"it ended before it said {word!r}: {said}")
+
+
+def works_in(cwd: Path, folder: Path) -> bool:
+    try:
+        return cwd.readlink().is_relative_to(folder)
+    except OSError:  # ended meanwhile, or not ours to look at
+        return False
 
 
 def stages_run(output: str) -> list[str]:
@@ -222,27 +251,41 @@ def test_a_damaged_original_is_named(clone: Clone, tmp_path: Path) -> None:
     clone.run("git", "checkout", "-q", "params.yaml")
 
 
+def test_a_failed_run_is_named_and_stops_no_other(clone: Clone) -> None:
+    clone.set("entries.zfnet.lr", 1e6)
+    clone.set("entries.alexnet.lr", 0.03)
+    said = clone.run("replay", "run", code=1)
+    assert "error: the loss is not a number any more" in said
+    assert "error: failed: train@zfnet-0; what it said stands above, the others are done" in said
+    assert "alexnet-0  single_crop: top-1 error" in said
+    assert "train@zfnet-0" in clone.run("dvc", "status")
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("dvc", "checkout", "-q", "--force")
+
+
+def test_ctrl_c_ends_every_process(clone: Clone) -> None:
+    clone.set("entries.alexnet.epochs", 500.0)
+    process = clone.start("replay", "run")
+    said = read_until(process, " epoch ")
+    os.kill(process.pid, signal.SIGINT)
+    said += process.stdout.read()
+    assert process.wait() == 130
+    assert "error: stopped; what was finished is kept, run again to go on" in said
+    assert "Traceback" not in said
+    inside = [path for path in Path("/proc").glob("[0-9]*/cwd") if works_in(path, clone.folder)]
+    assert not inside
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("dvc", "checkout", "-q", "--force")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_training_is_never_taken_for_a_finished_one(clone: Clone, number: signal.Signals) -> None:
     before = clone.lock()["train@alexnet-0"]
     clone.set("entries.alexnet.epochs", 500.0)
-    process = subprocess.Popen(
-        ["dvc", "repro", "--single-item", "train@alexnet-0"],
-        cwd=clone.folder,
-        env=clone.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    said = ""
-    for line in process.stdout:
-        said += line
-        if " epoch " in line:
-            trainer = subprocess.check_output(["pgrep", "-g", str(process.pid), "-f", "^python pipelines/train.py"])
-            os.kill(int(trainer), number)
-            break
+    process = clone.start("dvc", "repro", "--single-item", "train@alexnet-0")
+    said = read_until(process, " epoch ")
+    trainer = subprocess.check_output(["pgrep", "-g", str(process.pid), "-f", "^python pipelines/train.py"])
+    os.kill(int(trainer), number)
     said += process.stdout.read()
     assert process.wait() != 0, said
     if number != signal.SIGKILL:

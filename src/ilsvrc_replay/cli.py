@@ -36,7 +36,8 @@ def run_study(
     try:
         launcher.Launcher(jobs or launcher.default_jobs(study.compute.threads)).run(study)
     except KeyboardInterrupt:
-        raise StudyError("stopped; what was finished is kept, run again to go on") from None
+        typer.echo("error: stopped; what was finished is kept, run again to go on", err=True)
+        raise typer.Exit(130) from None
     show()
 
 
@@ -50,34 +51,33 @@ def show() -> None:
     except FileNotFoundError:
         raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`") from None
     baseline = board["baseline"]
-    table = Table(title=f"Study {study.study}: {study.dataset.name}, {baseline['images']:,} test images", min_width=100)
-    for name in ("year", "entry", "recipe", "width", "parameters", "MMACs", "protocol"):
-        table.add_column(name, justify="left" if name in ("entry", "recipe", "protocol") else "right")
-    for name in ("top-1 error %", "95 %", "ImageNet\none net", "ImageNet\nheadline"):
-        table.add_column(name, justify="right")
+    table = Table(title=f"Study {study.study}: {study.dataset.name}, {baseline['images']:,} test images")
+    for name in ("entry", "recipe", "protocol"):
+        table.add_column(name, overflow="fold")
+    for name in ("year", "width", "parameters", "MMACs", "top-1 error %", "95 %", "one net*", "headline*"):
+        table.add_column(name, justify="right", overflow="fold")
     for row in board["rows"]:
         table.add_row(
-            str(row["year"] or ""),
             row["entry"],
             row["recipe"],
+            row["protocol"],
+            str(row["year"] or ""),
             f"{row['width']:g}",
             f"{row['param_count']:,}",
             f"{1000 * row['gmacs']:.2f}",
-            row["protocol"],
             f"{row['top1_err']:.2f}",
             f"{row['top1_err_low']:.2f}–{row['top1_err_high']:.2f}",
-            f"{row['single_top5_err'] or ''}",
-            f"{row['headline_top5_err'] or ''}",
+            str(row["single_top5_err"] or ""),
+            str(row["headline_top5_err"] or ""),
         )
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, soft_wrap=True)
     console.print(table)
     console.print(
-        f"guessing {baseline['chance_top1_err']:.1f} %, linear classifier {baseline['linear_top1_err']:.2f} % on the"
-        " same images; the ImageNet columns are published top-5 errors: the order compares, the size does not",
-        highlight=False,
-        soft_wrap=True,
+        f"On the same images guessing errs in {baseline['chance_top1_err']:.1f} % and a linear classifier in"
+        f" {baseline['linear_top1_err']:.2f} %.\n"
+        "* published ImageNet top-5 errors of one net and of the famous ensemble: compare their order, not their size\n"
+        f"Files: {folder}/leaderboard.md, .csv and .json"
     )
-    console.print(f"files: {folder}/leaderboard.csv .json .md", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -54,6 +54,7 @@ class Recipe(Strict):
     """How weights come to be. Every value can be overridden by the entry of params.yaml that uses the recipe."""
 
     init: Literal["paper", "he", "glorot"] = "paper"
+    zero_residuals: bool = Field(False, description="start residual blocks as the identity")
     lr: float = Field(0.01, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0)

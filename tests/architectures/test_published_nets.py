@@ -143,6 +143,13 @@ def test_alexnets_own_initialisation() -> None:
     assert layers["classifier.fc7"].weight.std().item() == pytest.approx(0.01, rel=0.01)
 
 
+def test_residual_blocks_can_start_as_the_identity() -> None:
+    net = materialise(on_meta("resnet50"), find("resnet50")[1], "he", seed=0, zero_residuals=True).eval()
+    x = torch.rand(1, 256, 4, 4)
+    assert torch.equal(net.blocks[1](x), x)
+    assert not torch.equal(net.blocks[0](x[:, :64]), x[:, :64])
+
+
 def test_hes_initialisation_keeps_the_variance() -> None:
     net = materialise(on_meta("vgg16"), find("vgg16")[1], "he", seed=0)
     conv = net.features[2]

@@ -37,6 +37,10 @@ class Bottleneck(nn.Module):
         same = inputs == outputs and stride == 1
         self.shortcut = nn.Identity() if same else conv_bn(inputs, outputs, 1, stride)
 
+    def zero_init_last(self) -> None:
+        """Start as the identity: the name by which timm's blocks offer it too."""
+        nn.init.zeros_(self.conv3[1].weight)
+
     def forward(self, x: Tensor) -> Tensor:
         residual = self.conv3(F.relu(self.conv2(F.relu(self.conv1(x), inplace=True)), inplace=True))
         return F.relu(residual + self.shortcut(x))

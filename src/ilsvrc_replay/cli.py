@@ -52,17 +52,16 @@ def show() -> None:
         raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`") from None
     baseline = board["baseline"]
     table = Table(title=f"Study {study.study}: {study.dataset.name}, {baseline['images']:,} test images")
-    for name in ("entry", "recipe", "protocol"):
-        table.add_column(name, overflow="fold")
-    for name in ("year", "width", "parameters", "MMACs", "top-1 error %", "95 %", "one net*", "headline*"):
-        table.add_column(name, justify="right", overflow="fold")
+    for name in ("year", "entry", "recipe", "protocol"):
+        table.add_column(name, no_wrap=True)
+    for name in ("parameters", "MMACs", "top-1 error %", "95 %", "one net*", "headline*"):
+        table.add_column(name, no_wrap=True, justify="right")
     for row in board["rows"]:
         table.add_row(
+            str(row["year"] or ""),
             row["entry"],
             row["recipe"],
             row["protocol"],
-            str(row["year"] or ""),
-            f"{row['width']:g}",
             f"{row['param_count']:,}",
             f"{1000 * row['gmacs']:.2f}",
             f"{row['top1_err']:.2f}",

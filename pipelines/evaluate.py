@@ -1,25 +1,21 @@
 """Stage evaluate: one run's predictions on the test set, to predictions/<run>.npz and metrics/<run>.json."""
 
-import argparse
 from pathlib import Path
 
 from ilsvrc_replay import files
 from ilsvrc_replay.data import packing
 from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.params import load_study, run_name
-from ilsvrc_replay.stage import run_stage
+from ilsvrc_replay.stage import chosen_run, run_stage
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--entry", required=True)
-    parser.add_argument("--seed", required=True, type=int)
-    arguments = parser.parse_args()
+    entry, seed = chosen_run(__doc__)
     study = load_study()
-    name = run_name(arguments.entry, arguments.seed)
+    name = run_name(entry, seed)
     packed = packing.load(Path("data/packed") / study.dataset.name)
     weights, predictions = Path("runs") / name / "weights.safetensors", Path("predictions") / f"{name}.npz"
-    metrics = evaluate(study, study.entries[arguments.entry], packed, weights, predictions)
+    metrics = evaluate(study, study.entry(entry), packed, weights, predictions)
     files.write_json(Path("metrics") / f"{name}.json", metrics)
     for protocol in study.evaluation.protocols:
         print(f"{name}  {protocol}: top-1 error {metrics[protocol]['top1_err']:.2f} % on {metrics['images']:,} images")

@@ -1,12 +1,11 @@
 """Stage train: one run, an entry with a seed, to runs/<run>."""
 
-import argparse
 from pathlib import Path
 
 from ilsvrc_replay.checking import check
 from ilsvrc_replay.data import packing
 from ilsvrc_replay.params import load_study, run_name
-from ilsvrc_replay.stage import run_stage
+from ilsvrc_replay.stage import chosen_run, run_stage
 from ilsvrc_replay.tracking import Tracker
 from ilsvrc_replay.training import fit, outputs
 from ilsvrc_replay.training.progress import Progress
@@ -14,16 +13,13 @@ from ilsvrc_replay.training.reporting import Reporter
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--entry", required=True)
-    parser.add_argument("--seed", required=True, type=int)
-    arguments = parser.parse_args()
+    entry, seed = chosen_run(__doc__)
     study = load_study()
     check(study)
-    name = run_name(arguments.entry, arguments.seed)
+    name = run_name(entry, seed)
     folder = Path("data/packed") / study.dataset.name
     packed = packing.load(folder)
-    job = fit.set_up(study, arguments.entry, arguments.seed, packed)
+    job = fit.set_up(study, entry, seed, packed)
     print(f"{name}  {job.summary}", flush=True)
 
     tracker = Tracker(study.study)

@@ -95,6 +95,12 @@ class Study(Strict):
             raise ValueError("seeds: the same seed stands there twice")
         return self
 
+    def entry(self, name: str) -> Entry:
+        """The entry called `name`. Raises StudyError that names those there are."""
+        if name not in self.entries:
+            raise StudyError(f"there is no entry {name!r} in params.yaml; there are {', '.join(self.entries)}")
+        return self.entries[name]
+
     @property
     def runs(self) -> list[tuple[str, int]]:
         """Every (entry, seed) of the study."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 from collections.abc import Callable
@@ -26,6 +27,15 @@ def run_stage(stage: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("error: interrupted; nothing unfinished was kept", file=sys.stderr)
         sys.exit(130)
+
+
+def chosen_run(description: str) -> tuple[str, int]:
+    """The entry and the seed that a stage of one run was called with: `--entry alexnet --seed 0`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--entry", required=True)
+    parser.add_argument("--seed", required=True, type=int)
+    arguments = parser.parse_args()
+    return arguments.entry, arguments.seed
 
 
 def terminate(_signal: int, _frame: FrameType | None) -> None:

@@ -57,6 +57,11 @@ def test_a_diverged_training_is_an_error_not_a_result(study: Callable[..., Study
         train(study("alexnet", lr=1e6, epochs=1.0), packed)
 
 
+def test_an_entry_that_is_not_there_is_named(study: Callable[..., Study], packed: Packed) -> None:
+    with pytest.raises(StudyError, match=r"there is no entry 'nte' in params\.yaml; there are net"):
+        fit.set_up(study(), "nte", 0, packed)
+
+
 def test_a_batch_larger_than_the_data_is_refused(study: Callable[..., Study], packed: Packed) -> None:
     with pytest.raises(StudyError, match=r"entries.net.batch_size is 5000: there are 1100 images"):
         fit.set_up(study(batch_size=5000), "net", 0, packed)

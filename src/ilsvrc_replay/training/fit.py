@@ -50,7 +50,7 @@ class Job:
 
 def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
     """Build the net and the batches of a run. Raises StudyError if the entry does not fit the data."""
-    entry = study.entries[entry_name]
+    entry = study.entry(entry_name)
     recipe = resolve(entry)
     device = choose_device(study.compute)
     net, factor = registry.build(entry.architecture, width=entry.width, compact_factor=entry.compact, **packed.shape)

@@ -83,9 +83,9 @@ def test_an_entry_that_names_no_net_is_named(change: dict[str, Any], message: st
 
 
 def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
-    path = write(tmp_path / "params.yaml", {})
-    path.write_text(path.read_text().replace("lr: 0.005", "lr: 5e-3"))
-    assert load_study(path).entries["googlenet"].lr == 0.005
+    path = write(tmp_path / "params.yaml", {"entries.googlenet.lr": 0.625})
+    path.write_text(path.read_text().replace("lr: 0.625", "lr: 625e-3"))
+    assert load_study(path).entries["googlenet"].lr == 0.625
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ class Clone:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background ignores it
         )
 
     def commit(self) -> None:
@@ -263,11 +264,12 @@ def test_a_failed_run_is_named_and_stops_no_other(clone: Clone) -> None:
     clone.run("dvc", "checkout", "-q", "--force")
 
 
-def test_ctrl_c_ends_every_process(clone: Clone) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_every_process(clone: Clone, number: signal.Signals) -> None:
     clone.set("entries.alexnet.epochs", 500.0)
     process = clone.start("replay", "run")
     said = read_until(process, " epoch ")
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     said += process.stdout.read()
     assert process.wait() == 130
     assert "error: stopped; what was finished is kept, run again to go on" in said

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Study, run_name
@@ -37,7 +38,7 @@ class Launcher:
         if not todo:
             print("everything is up to date")
             return
-        previous = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        previous = signal.signal(signal.SIGTERM, interrupt)
         pool = ThreadPoolExecutor(self.jobs)
         try:
             for first in ("acquire", "prepare", "architecture"):
@@ -110,6 +111,10 @@ class Launcher:
                     break
             else:
                 return
+
+
+def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def relay(process: subprocess.Popen) -> str:

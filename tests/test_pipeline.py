@@ -5,121 +5,16 @@ The tests of this file follow one another in one clone, as a person's session wo
 
 from __future__ import annotations
 
-import csv
-import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clone import Clone, stages_run
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
 
-ROOT = Path(__file__).parents[1]
 NETS = ["alexnet", "zfnet", "vgg16", "googlenet", "resnet50"]
-IDENTITY = {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-
-
-class Clone:
-    """A working copy of the repository in a folder of its own, with no caches and no git identity of the user's."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, home = folder, folder.parent / "home"
-        home.mkdir()
-        listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
-        for name in filter(None, listed.split("\0")):
-            if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith(("metrics/", "results/")):
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name)
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "GIT_"))}
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self.environment = kept | {"HOME": str(home), "PATH": path, "PYTHONPATH": str(folder / "src"), "CI": "true"}
-        self.run("git", "init", "-q", "-b", "main")
-        self.edit("params.yaml", (folder / "pipelines/studies/miniature.yaml").read_text())
-        self.commit()
-
-    def run(self, *command: str, code: int | None = 0, **environment: str) -> str:
-        """Run a command; asserts its exit status (any but 0 for None) and returns all that it said."""
-        result = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert (result.returncode == code) if code is not None else result.returncode, result.stdout
-        return result.stdout
-
-    def start(self, *command: str) -> subprocess.Popen:
-        """Start a command in a process group of its own."""
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background ignores it
-        )
-
-    def commit(self) -> None:
-        self.run("git", "add", "-A")
-        self.run("git", "commit", "-q", "-m", "state", **IDENTITY)
-
-    def edit(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(text)
-
-    def set(self, key: str, value: object) -> None:
-        """Set a dotted key of params.yaml; None removes it."""
-        content = self.params()
-        *parents, last = key.split(".")
-        place = content
-        for parent in parents:
-            place = place[parent]
-        if value is None:
-            del place[last]
-        else:
-            place[last] = value
-        YAML().dump(content, self.folder / "params.yaml")
-
-    def params(self) -> dict:
-        return YAML(typ="safe", pure=True).load((self.folder / "params.yaml").read_text())
-
-    def lock(self) -> dict:
-        return YAML(typ="safe", pure=True).load((self.folder / "dvc.lock").read_text())["stages"]
-
-    def board(self) -> list[dict[str, str]]:
-        with (self.folder / "results/miniature/leaderboard.csv").open() as file:
-            return list(csv.DictReader(file))
-
-
-def read_until(process: subprocess.Popen, word: str) -> str:
-    said = ""
-    for line in process.stdout:
-        said += line
-        if word in line:
-            return said
-    raise AssertionError(f"it ended before it said {word!r}: {said}")
-
-
-def works_in(cwd: Path, folder: Path) -> bool:
-    try:
-        return cwd.readlink().is_relative_to(folder)
-    except OSError:  # ended meanwhile, or not ours to look at
-        return False
-
-
-def stages_run(output: str) -> list[str]:
-    return re.findall(r"Running stage '(.*?)'", output)
 
 
 @pytest.fixture(scope="module")
@@ -250,49 +145,3 @@ def test_a_damaged_original_is_named(clone: Clone, tmp_path: Path) -> None:
     assert "digits could not be acquired (dataset.folder: digits.csv is damaged or not the original" in said
     assert not list((clone.folder / "data/raw").glob(".digits*")), "nothing half-made stays"
     clone.run("git", "checkout", "-q", "params.yaml")
-
-
-def test_a_failed_run_is_named_and_stops_no_other(clone: Clone) -> None:
-    clone.set("entries.zfnet.lr", 1e6)
-    clone.set("entries.alexnet.lr", 0.03)
-    said = clone.run("replay", "run", code=1)
-    assert "error: the loss is not a number any more" in said
-    assert "error: failed: train@zfnet-0; what it said stands above, the others are done" in said
-    assert "alexnet-0  single_crop: top-1 error" in said
-    assert "train@zfnet-0" in clone.run("dvc", "status")
-    clone.run("git", "checkout", "-q", ".")
-    clone.run("dvc", "checkout", "-q", "--force")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_every_process(clone: Clone, number: signal.Signals) -> None:
-    clone.set("entries.alexnet.epochs", 500.0)
-    process = clone.start("replay", "run")
-    said = read_until(process, " epoch ")
-    os.kill(process.pid, number)
-    said += process.stdout.read()
-    assert process.wait() == 130
-    assert "error: stopped; what was finished is kept, run again to go on" in said
-    assert "Traceback" not in said
-    inside = [path for path in Path("/proc").glob("[0-9]*/cwd") if works_in(path, clone.folder)]
-    assert not inside
-    clone.run("git", "checkout", "-q", ".")
-    clone.run("dvc", "checkout", "-q", "--force")
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_training_is_never_taken_for_a_finished_one(clone: Clone, number: signal.Signals) -> None:
-    before = clone.lock()["train@alexnet-0"]
-    clone.set("entries.alexnet.epochs", 500.0)
-    process = clone.start("dvc", "repro", "--single-item", "train@alexnet-0")
-    said = read_until(process, " epoch ")
-    trainer = subprocess.check_output(["pgrep", "-g", str(process.pid), "-f", "^python pipelines/train.py"])
-    os.kill(int(trainer), number)
-    said += process.stdout.read()
-    assert process.wait() != 0, said
-    if number != signal.SIGKILL:
-        assert "error: " in said
-    assert clone.lock()["train@alexnet-0"] == before
-    assert not list((clone.folder / "runs/alexnet-0").glob("weights*"))
-    clone.run("git", "checkout", "-q", "params.yaml")
-    clone.run("dvc", "checkout", "-q", "--force")

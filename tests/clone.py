@@ -1,0 +1,114 @@
+"""A working copy of the repository in a folder of its own, in which tests run whole studies."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+IDENTITY = {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
+class Clone:
+    """A working copy of the repository in a folder of its own, with no caches and no git identity of the user's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, home = folder, folder.parent / "home"
+        home.mkdir()
+        listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith(("metrics/", "results/")):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "GIT_"))}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        self.environment = kept | {"HOME": str(home), "PATH": path, "PYTHONPATH": str(folder / "src"), "CI": "true"}
+        self.run("git", "init", "-q", "-b", "main")
+        self.edit("params.yaml", (folder / "pipelines/studies/miniature.yaml").read_text())
+        self.commit()
+
+    def run(self, *command: str, code: int | None = 0, **environment: str) -> str:
+        """Run a command; asserts its exit status (any but 0 for None) and returns all that it said."""
+        result = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert (result.returncode == code) if code is not None else result.returncode, result.stdout
+        return result.stdout
+
+    def start(self, *command: str) -> subprocess.Popen:
+        """Start a command in a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (background ignores it)
+        )
+
+    def commit(self) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-q", "-m", "state", **IDENTITY)
+
+    def edit(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+
+    def set(self, key: str, value: object) -> None:
+        """Set a dotted key of params.yaml; None removes it."""
+        content = self.params()
+        *parents, last = key.split(".")
+        place = content
+        for parent in parents:
+            place = place[parent]
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+        YAML().dump(content, self.folder / "params.yaml")
+
+    def params(self) -> dict:
+        return YAML(typ="safe", pure=True).load((self.folder / "params.yaml").read_text())
+
+    def lock(self) -> dict:
+        return YAML(typ="safe", pure=True).load((self.folder / "dvc.lock").read_text())["stages"]
+
+    def board(self) -> list[dict[str, str]]:
+        with (self.folder / "results/miniature/leaderboard.csv").open() as file:
+            return list(csv.DictReader(file))
+
+
+def read_until(process: subprocess.Popen, word: str) -> str:
+    said = ""
+    for line in process.stdout:
+        said += line
+        if word in line:
+            return said
+    raise AssertionError(f"it ended before it said {word!r}: {said}")
+
+
+def works_in(cwd: Path, folder: Path) -> bool:
+    try:
+        return cwd.readlink().is_relative_to(folder)
+    except OSError:  # ended meanwhile, or not ours to look at
+        return False
+
+
+def stages_run(output: str) -> list[str]:
+    return re.findall(r"Running stage '(.*?)'", output)

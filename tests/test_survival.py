@@ -1,0 +1,70 @@
+"""Runs that fail or are killed: named, never taken for finished ones, and no process stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from clone import Clone, read_until, works_in
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A finished study of two nets."""
+    folder = tmp_path_factory.mktemp("study") / "clone"
+    folder.mkdir()
+    clone = Clone(folder)
+    for name in ("vgg16", "googlenet", "resnet50"):
+        clone.set(f"entries.{name}", None)
+    clone.run("replay", "run")
+    clone.commit()
+    return clone
+
+
+def test_a_failed_run_is_named_and_stops_no_other(clone: Clone) -> None:
+    clone.set("entries.zfnet.lr", 1e6)
+    clone.set("entries.alexnet.lr", 0.03)
+    said = clone.run("replay", "run", code=1)
+    assert "error: the loss is not a number any more" in said
+    assert "error: failed: train@zfnet-0; what it said stands above, the others are done" in said
+    assert "alexnet-0  single_crop: top-1 error" in said
+    assert "train@zfnet-0" in clone.run("dvc", "status")
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("dvc", "checkout", "-q", "--force")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_every_process(clone: Clone, number: signal.Signals) -> None:
+    clone.set("entries.alexnet.epochs", 500.0)
+    process = clone.start("replay", "run")
+    said = read_until(process, " epoch ")
+    os.kill(process.pid, number)
+    said += process.stdout.read()
+    assert process.wait() == 130
+    assert "error: stopped; what was finished is kept, run again to go on" in said
+    assert "Traceback" not in said
+    inside = [path for path in Path("/proc").glob("[0-9]*/cwd") if works_in(path, clone.folder)]
+    assert not inside
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("dvc", "checkout", "-q", "--force")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_training_is_never_taken_for_a_finished_one(clone: Clone, number: signal.Signals) -> None:
+    before = clone.lock()["train@alexnet-0"]
+    clone.set("entries.alexnet.epochs", 500.0)
+    process = clone.start("dvc", "repro", "--single-item", "train@alexnet-0")
+    said = read_until(process, " epoch ")
+    trainer = subprocess.check_output(["pgrep", "-g", str(process.pid), "-f", "^python pipelines/train.py"])
+    os.kill(int(trainer), number)
+    said += process.stdout.read()
+    assert process.wait() != 0, said
+    if number != signal.SIGKILL:
+        assert "error: " in said
+    assert clone.lock()["train@alexnet-0"] == before
+    assert not list((clone.folder / "runs/alexnet-0").glob("weights*"))
+    clone.run("git", "checkout", "-q", "params.yaml")
+    clone.run("dvc", "checkout", "-q", "--force")

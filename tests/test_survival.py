@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from clone import Clone, read_until, works_in
+from mlflow import MlflowClient
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,21 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone.run("replay", "run")
     clone.commit()
     return clone
+
+
+def test_a_training_that_changes_nothing_still_ends_its_study(clone: Clone) -> None:
+    file = clone.folder / "src/ilsvrc_replay/architectures/zfnet.py"
+    file.write_text(file.read_text() + "\n# no change\n")
+    said = clone.run("replay", "run")
+    assert "zfnet-0  epoch" in said
+    assert "alexnet-0  epoch" not in said
+    assert clone.run("git", "status", "--short", "metrics", "results") == ""
+    client = MlflowClient(f"sqlite:///{clone.folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("miniature").experiment_id
+    parents = client.search_runs([experiment], "tags.kind = 'study'")
+    assert [parent.info.status for parent in parents] == ["FINISHED"] * 2
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("dvc", "checkout", "-q", "--force")
 
 
 def test_a_failed_run_is_named_and_stops_no_other(clone: Clone) -> None:

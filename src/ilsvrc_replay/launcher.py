@@ -51,7 +51,8 @@ class Launcher:
             failed = [stage for chain in chains if (stage := chain.result())]
             if failed:
                 raise StudyError(f"failed: {', '.join(sorted(failed))}; what it said stands above, the others are done")
-            self.must("aggregate")
+            # Forced after a training: equal weights would let DVC skip it, and the study in MLflow would stay open.
+            self.must("aggregate", *(["--force"] if names else []))
         except KeyboardInterrupt:
             self.stop()
             raise
@@ -63,11 +64,11 @@ class Launcher:
         """Train and evaluate one run; returns the stage that failed, if any."""
         return next((stage for stage in (f"train@{name}", f"evaluate@{name}") if not self.stage(stage)), None)
 
-    def must(self, name: str) -> None:
-        if not self.stage(name):
+    def must(self, name: str, *options: str) -> None:
+        if not self.stage(name, *options):
             raise StudyError(f"{name} failed; what it said stands above")
 
-    def stage(self, name: str) -> bool:
+    def stage(self, name: str, *options: str) -> bool:
         """Run one stage if it is not up to date; False if it failed."""
         for _ in range(TRIES):
             with self.lock:
@@ -75,7 +76,7 @@ class Launcher:
                     return False
                 # A process group of its own: to stop DVC alone would leave the training it started running.
                 process = subprocess.Popen(
-                    ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", name],
+                    ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *options, name],
                     stdin=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
                     text=True,

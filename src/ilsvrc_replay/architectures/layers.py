@@ -68,7 +68,7 @@ def fan_in(layer: nn.Conv2d | nn.Linear) -> int:
 
 @torch.no_grad()
 def init_he(net: nn.Module) -> None:
-    """N(0, 2 / fan_in) weights and zero biases; 1 / fan_in where no ReLU follows (He et al. 2015, section 2.2)."""
+    """N(0, 2 / fan_in) weights and zero biases (He et al. 2015, "Delving deep into rectifiers", section 2.2)."""
     for _, layer in weighted_layers(net):
         nn.init.normal_(layer.weight, std=math.sqrt(2 / fan_in(layer)))
         if layer.bias is not None:

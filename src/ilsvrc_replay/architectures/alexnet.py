@@ -67,12 +67,4 @@ def initialise(net: nn.Module) -> None:
         nn.init.constant_(layer.bias, name.endswith(("conv2", "conv4", "conv5", "fc6", "fc7")))
 
 
-ARCHITECTURES = [
-    Architecture(
-        name="alexnet",
-        year=2012,
-        paper="Krizhevsky, Sutskever, Hinton 2012",
-        construct=AlexNet,
-        initialise=initialise,
-    )
-]
+ARCHITECTURES = [Architecture("alexnet", AlexNet, initialise)]

@@ -27,13 +27,18 @@ def compact(net: nn.Module, factor: int | str, image_size: int, published_size: 
     "auto" takes the smallest factor that leaves the last convolution a map of SMALLEST_MAP px. Fully connected layers
     that read a flattened map are resized to the map that now arrives. Raises StudyError if no such factor fits.
     """
-    positions = stride_positions(net, published_size, channels)
+    try:
+        positions = stride_positions(net, published_size, channels)
+    except Exception as error:
+        raise StudyError(
+            f"this net does not take images of {published_size} px with {channels} channels: {error}"
+        ) from None
     fits: list[str] = []
     for candidate in FACTORS:
         for layer, (reduction, stride) in positions.items():
             after = max(1, reduction * stride // candidate)
             lowered = after // max(1, reduction // candidate)
-            layer.stride = (lowered, lowered) if isinstance(layer, nn.Conv2d) else lowered
+            layer.stride = (lowered, lowered) if isinstance(layer.stride, tuple) else lowered
         last_map = fit(net, image_size, channels)
         if last_map and (candidate == factor or (factor == "auto" and last_map >= SMALLEST_MAP)):
             return candidate
@@ -75,9 +80,10 @@ def fit(net: nn.Module, image_size: int, channels: int) -> int:
         hooked(net, nn.Conv2d, lambda conv: conv.register_forward_hook(note)),
     ):
         try:
-            trace(net.train(), image_size, channels)  # auxiliary classifiers read maps of their own
+            if hasattr(net, "auxiliary_weight"):
+                trace(net.train(), image_size, channels)  # auxiliary classifiers read maps of their own
             trace(net.eval(), image_size, channels)
-        except RuntimeError:  # a kernel is larger than the map that it meets
+        except Exception:  # a kernel is larger than the map that it meets, or a library's net insists on its size
             return 0
     return maps[-1]
 

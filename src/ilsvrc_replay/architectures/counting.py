@@ -1,10 +1,12 @@
-"""Parameters and multiply-adds of a net."""
+"""Parameters, multiply-adds and depth of a net."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+
+WEIGHTED = ("ConvolutionBackward", "AddmmBackward", "MmBackward")  # what autograd calls convolutions and linear layers
 
 
 def count_parameters(net: nn.Module) -> int:
@@ -21,3 +23,30 @@ def count_macs(net: nn.Module, image_size: int, channels: int = 3) -> int:
         net.eval()(image)
     net.train(was_training)
     return counter.get_total_flops() // 2
+
+
+def count_depth(net: nn.Module, image_size: int, channels: int = 3) -> int:
+    """Layers with weights on the longest way from the image to the scores, as papers count depth.
+
+    Layers without weights do not count, nor do those of auxiliary classifiers. The way is the one that gradients take.
+    """
+    image = torch.empty(1, channels, image_size, image_size, device=next(net.parameters()).device, requires_grad=True)
+    was_training = net.training
+    end = net.eval()(image).grad_fn
+    net.train(was_training)
+    return longest_path(end)
+
+
+def longest_path(end: torch.autograd.graph.Node) -> int:
+    """The most weighted layers on any way through the graph of gradients that starts at `end`."""
+    longest: dict[torch.autograd.graph.Node, int] = {}
+    waiting = [end]
+    while waiting:
+        node = waiting[-1]
+        before = [step for step, _ in node.next_functions if step is not None]
+        missing = [step for step in before if step not in longest]
+        if missing:
+            waiting += missing
+            continue
+        longest[waiting.pop()] = node.name().startswith(WEIGHTED) + max((longest[step] for step in before), default=0)
+    return longest[end]

@@ -99,12 +99,4 @@ class GoogLeNet(nn.Module):
         return scores, self.auxiliary1(after_4a), self.auxiliary2(after_4d)
 
 
-ARCHITECTURES = [
-    Architecture(
-        name="googlenet",
-        year=2014,
-        paper="Szegedy et al. 2014",
-        construct=GoogLeNet,
-        initialise=init_glorot,  # the paper does not say
-    )
-]
+ARCHITECTURES = [Architecture("googlenet", GoogLeNet, init_glorot)]  # the paper does not say how it starts

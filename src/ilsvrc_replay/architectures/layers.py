@@ -56,6 +56,24 @@ def window_sum(x: Tensor, n: int) -> Tensor:
     return total
 
 
+def conv_bn(
+    inputs: int, outputs: int, kernel: int | tuple[int, int], stride: int = 1, padding: int | None = None
+) -> nn.Sequential:
+    """A convolution without bias, then batch normalisation; `padding` None keeps the map's size at stride 1."""
+    height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+    pads = (height // 2, width // 2) if padding is None else padding
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=pads, bias=False), nn.BatchNorm2d(outputs)
+    )
+
+
+def conv_bn_relu(
+    inputs: int, outputs: int, kernel: int | tuple[int, int], stride: int = 1, padding: int | None = None
+) -> nn.Sequential:
+    """`conv_bn`, then ReLU, as every convolution of the batch-normalised Inception nets."""
+    return nn.Sequential(*conv_bn(inputs, outputs, kernel, stride, padding), nn.ReLU(inplace=True))
+
+
 def weighted_layers(net: nn.Module) -> list[tuple[str, nn.Conv2d | nn.Linear]]:
     """The convolutions and fully connected layers of `net` with their names, in order of definition."""
     return [(name, m) for name, m in net.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
@@ -80,5 +98,18 @@ def init_glorot(net: nn.Module) -> None:
     """Uniform weights of variance 2 / (fan_in + fan_out) and zero biases (Glorot & Bengio 2010, equation 16)."""
     for _, layer in weighted_layers(net):
         nn.init.xavier_uniform_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def init_truncated(net: nn.Module) -> None:
+    """N(0, 0.1) weights cut off at two standard deviations, and zero biases.
+
+    The Inception papers after 2014 do not say how their nets start; this is what their released code is remembered
+    to do (not checked again).
+    """
+    for _, layer in weighted_layers(net):
+        nn.init.trunc_normal_(layer.weight, std=0.1, a=-0.2, b=0.2)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)

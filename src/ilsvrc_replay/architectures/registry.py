@@ -8,22 +8,37 @@ import importlib
 import torch
 from torch import nn
 
+from ilsvrc_replay.architectures import library
 from ilsvrc_replay.architectures.architecture import Architecture
 from ilsvrc_replay.architectures.compacting import compact
 from ilsvrc_replay.architectures.slimming import find_ends, set_ends, slim
 from ilsvrc_replay.errors import StudyError
 
-FAMILIES = ("alexnet", "zfnet", "vgg", "googlenet", "resnet")  # one file each beside this one, in order of history
+FAMILIES = (  # one file each beside this one, in order of history
+    "alexnet",
+    "zfnet",
+    "vgg",
+    "googlenet",
+    "bn_inception",
+    "inception_v3",
+    "resnet",
+    "inception_v4",
+    "resnext",
+    "densenet",
+    "mobilenet",
+)
 
 
 def architectures() -> dict[str, tuple[str, Architecture]]:
-    """Every architecture with its family, by name, in order of history."""
+    """Every architecture of the history with its family, by name, in order of history."""
     modules = {family: importlib.import_module(f"{__package__}.{family}") for family in FAMILIES}
     return {item.name: (family, item) for family, module in modules.items() for item in module.ARCHITECTURES}
 
 
 def find(name: str) -> tuple[str, Architecture]:
     """The family and the architecture called `name`. Raises StudyError that names the nearest ones."""
+    if "/" in name:
+        return "library", library.find(name)
     known = architectures()
     if name not in known:
         nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or list(known)
@@ -52,3 +67,9 @@ def build(
         set_ends(ends, channels, classes)
         factor = compact(net, compact_factor, image_size, architecture.input_size, channels)
     return net, factor
+
+
+def on_meta(architecture: Architecture) -> nn.Module:
+    """The net as published, without memory: enough to count and to trace, whatever its size."""
+    with torch.device("meta"):
+        return architecture.construct().eval()

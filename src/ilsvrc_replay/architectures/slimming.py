@@ -21,7 +21,7 @@ class Ends(NamedTuple):
     """The layers of a net whose size the data decide: its first convolutions and its classifiers."""
 
     first: list[nn.Conv2d]
-    heads: list[nn.Linear]
+    heads: list[nn.Linear | nn.Conv2d]
 
 
 def find_ends(net: nn.Module, channels: int = 3, classes: int = 1000) -> Ends:
@@ -29,7 +29,12 @@ def find_ends(net: nn.Module, channels: int = 3, classes: int = 1000) -> Ends:
     layers = list(net.modules())
     return Ends(
         first=[layer for layer in layers if isinstance(layer, nn.Conv2d) and layer.in_channels == channels],
-        heads=[layer for layer in layers if isinstance(layer, nn.Linear) and layer.out_features == classes],
+        heads=[
+            layer
+            for layer in layers
+            if (isinstance(layer, nn.Linear) and layer.out_features == classes)
+            or (isinstance(layer, nn.Conv2d) and layer.out_channels == classes)
+        ],
     )
 
 
@@ -38,54 +43,66 @@ def set_ends(ends: Ends, channels: int, classes: int) -> None:
     for conv in ends.first:
         resize_conv(conv, channels, conv.out_channels, conv.groups)
     for head in ends.heads:
-        resize_linear(head, head.in_features, classes)
+        if isinstance(head, nn.Linear):
+            resize_linear(head, head.in_features, classes)
+        else:
+            resize_conv(head, head.in_channels, classes, head.groups)
 
 
 def slim(net: nn.Module, width: float, ends: Ends) -> None:
     """Multiply every channel count of `net` by `width`, but for the image's channels and the classes.
 
-    Raises StudyError with the possible widths if a count does not stay whole.
+    Raises StudyError with the possible widths if a count, or a group's share of it, does not stay whole.
     """
     factor = Fraction(width).limit_denominator(1024)
     if factor == 1:
         return
-
-    def scaled(count: int, name: str) -> int:
-        result = count * factor
-        if result.denominator != 1 or result < 1:
-            raise StudyError(
-                f"width {width} would leave {float(result):g} of {count} channels in layer {name}: "
-                f"the possible widths are multiples of 1/{granularity(net, ends)}"
-            )
-        return int(result)
-
-    for name, layer in net.named_modules():
+    stuck = [name for name, layer in net.named_modules() if not scalable(layer)]
+    if stuck:
+        kind = type(net.get_submodule(stuck[0])).__name__
+        raise StudyError(f"width must be 1 for this net: its layer {stuck[0] or 'of the whole'} is a {kind}")
+    unit = granularity(net, ends)
+    if (factor * unit).denominator != 1 or factor <= 0:
+        raise StudyError(
+            f"width {width:g} would leave parts of channels in this net: the possible widths are multiples of 1/{unit}"
+        )
+    for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
-            inputs = layer.in_channels if layer in ends.first else scaled(layer.in_channels, name)
-            outputs = scaled(layer.out_channels, name)
-            depthwise = layer.groups == layer.in_channels
-            groups = inputs if depthwise else layer.groups
-            if inputs % groups or outputs % groups:
-                raise StudyError(f"width {width} would leave {outputs} channels to {groups} groups in layer {name}")
-            resize_conv(layer, inputs, outputs, groups)
+            inputs = layer.in_channels if layer in ends.first else int(layer.in_channels * factor)
+            outputs = layer.out_channels if layer in ends.heads else int(layer.out_channels * factor)
+            resize_conv(layer, inputs, outputs, inputs if is_depthwise(layer) else layer.groups)
         elif isinstance(layer, nn.Linear):
-            outputs = layer.out_features if layer in ends.heads else scaled(layer.out_features, name)
-            resize_linear(layer, scaled(layer.in_features, name), outputs)
+            outputs = layer.out_features if layer in ends.heads else int(layer.out_features * factor)
+            resize_linear(layer, int(layer.in_features * factor), outputs)
         elif isinstance(layer, nn.BatchNorm2d):
-            resize_batch_norm(layer, scaled(layer.num_features, name))
-        elif any(True for _ in layer.parameters(recurse=False)):
-            raise StudyError(f"width must be 1 for this net: its layer {name} is a {type(layer).__name__}")
+            resize_batch_norm(layer, int(layer.num_features * factor))
+
+
+def scalable(layer: nn.Module) -> bool:
+    """Whether all numbers that the layer itself holds have a size that `slim` knows how to scale."""
+    own = {name for name, _ in layer.named_parameters(recurse=False)}
+    return not own or (isinstance(layer, (nn.Conv2d, nn.Linear, nn.BatchNorm2d)) and own <= {"weight", "bias"})
 
 
 def granularity(net: nn.Module, ends: Ends) -> int:
-    """The greatest common divisor of all channel counts of `net`: its possible widths are multiples of one over it."""
+    """The greatest common divisor of the channel counts of `net`, by group in grouped convolutions.
+
+    The possible widths are multiples of one over it.
+    """
     counts: list[int] = []
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
-            counts += [layer.out_channels] if layer in ends.first else [layer.in_channels, layer.out_channels]
+            groups = 1 if is_depthwise(layer) else layer.groups
+            counts += [] if layer in ends.first else [layer.in_channels // groups]
+            counts += [] if layer in ends.heads else [layer.out_channels // groups]
         elif isinstance(layer, nn.Linear):
             counts += [layer.in_features] if layer in ends.heads else [layer.in_features, layer.out_features]
     return reduce(gcd, counts)
+
+
+def is_depthwise(conv: nn.Conv2d) -> bool:
+    """One filter for each channel: a property that stays when there are fewer channels."""
+    return conv.groups == conv.in_channels > 1
 
 
 def resize_conv(conv: nn.Conv2d, inputs: int, outputs: int, groups: int) -> None:

@@ -1,8 +1,9 @@
 """VGG (2014): Simonyan & Zisserman, "Very deep convolutional networks for large-scale image recognition", table 1.
 
 Stacks of 3x3 convolutions with ReLU, max pooling 2x2 after each of five stages, then AlexNet's three fully connected
-layers. No local response normalisation: the paper found that it buys nothing (table 3, A against A-LRN).
-Configuration D is VGG-16: 138,357,544 parameters, 15.470 G multiply-adds.
+layers. Two of the paper's configurations tried something else: A-LRN normalises after the first convolution, which
+bought nothing (table 3); in C the third convolution of a stage is 1x1. Configuration D is VGG-16: 138,357,544
+parameters, 15.470 G multiply-adds.
 """
 
 from __future__ import annotations
@@ -12,21 +13,27 @@ from functools import partial
 from torch import Tensor, nn
 
 from ilsvrc_replay.architectures.architecture import Architecture
-from ilsvrc_replay.architectures.layers import init_glorot
+from ilsvrc_replay.architectures.layers import LocalResponseNorm, init_glorot
 
 STAGE_CHANNELS = (64, 128, 256, 512, 512)
 
 
 class VGG(nn.Module):
-    """Images (N, 3, 224, 224) to scores (N, 1000); `depths` counts the convolutions of each stage."""
+    """Images (N, 3, 224, 224) to scores (N, 1000); `depths` counts the convolutions of each stage.
 
-    def __init__(self, depths: tuple[int, ...]) -> None:
+    `normalised` puts local response normalisation after the first one; `pointwise` makes every third one 1x1.
+    """
+
+    def __init__(self, depths: tuple[int, ...], normalised: bool = False, pointwise: bool = False) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
         for depth, width in zip(depths, STAGE_CHANNELS, strict=True):
-            for _ in range(depth):
-                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
+            for number in range(depth):
+                kernel = 1 if pointwise and number == 2 else 3
+                layers += [nn.Conv2d(channels, width, kernel, padding=kernel // 2), nn.ReLU(inplace=True)]
+                if normalised and channels == 3:
+                    layers.append(LocalResponseNorm())
                 channels = width
             layers.append(nn.MaxPool2d(2, stride=2))
         self.features = nn.Sequential(*layers)
@@ -45,14 +52,14 @@ class VGG(nn.Module):
         return self.classifier(self.features(images))
 
 
-ARCHITECTURES = [
-    Architecture(
-        name="vgg16",
-        year=2014,
-        paper="Simonyan & Zisserman 2014",
-        construct=partial(VGG, (2, 2, 3, 3, 3)),
-        # The submission initialised deep nets from a trained shallow one; section 3.1 then found that
-        # Glorot & Bengio's rule does without.
-        initialise=init_glorot,
-    )
-]
+CONFIGURATIONS = {
+    "vgg11": partial(VGG, (1, 1, 2, 2, 2)),  # A
+    "vgg11_lrn": partial(VGG, (1, 1, 2, 2, 2), normalised=True),  # A-LRN
+    "vgg13": partial(VGG, (2, 2, 2, 2, 2)),  # B
+    "vgg16_c": partial(VGG, (2, 2, 3, 3, 3), pointwise=True),  # C
+    "vgg16": partial(VGG, (2, 2, 3, 3, 3)),  # D
+    "vgg19": partial(VGG, (2, 2, 4, 4, 4)),  # E
+}
+# The submission initialised deep nets from a trained shallow one; section 3.1 then found that Glorot & Bengio's rule
+# does without.
+ARCHITECTURES = [Architecture(name, construct, init_glorot) for name, construct in CONFIGURATIONS.items()]

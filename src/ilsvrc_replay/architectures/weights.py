@@ -12,7 +12,7 @@ from ilsvrc_replay.architectures.layers import init_glorot, init_he
 def materialise(
     net: nn.Module, architecture: Architecture, init: str, seed: int, zero_residuals: bool = False
 ) -> nn.Module:
-    """Give `net` memory on the CPU and initial weights: as its "paper" says, by "he" or by "glorot".
+    """Give `net` memory on the CPU and initial weights: as its "paper" or library says, by "he" or by "glorot".
 
     `zero_residuals` makes every residual block start as the identity (Goyal et al. 2017, "Accurate, large minibatch
     SGD", section 5.1).
@@ -22,11 +22,25 @@ def materialise(
     for layer in net.modules():
         if hasattr(layer, "reset_parameters"):
             layer.reset_parameters()
-    {"paper": architecture.initialise, "he": init_he, "glorot": init_glorot}[init](net)
+    if architecture.initialise is None:
+        init_like_new(net, architecture.construct())
+    rule = {"paper": architecture.initialise, "he": init_he, "glorot": init_glorot}[init]
+    if rule is not None:
+        rule(net)
     for block in net.modules():
         if zero_residuals and hasattr(block, "zero_init_last"):
             block.zero_init_last()
     return net
+
+
+@torch.no_grad()
+def init_like_new(net: nn.Module, constructed: nn.Module) -> None:
+    """Start `net` as its library's constructor does; layers that the data or the width resized keep PyTorch's start."""
+    for kind in ("named_parameters", "named_buffers"):  # also those buffers that no state_dict holds
+        drawn = dict(getattr(constructed, kind)())
+        for name, tensor in getattr(net, kind)():
+            if drawn[name].shape == tensor.shape:
+                tensor.copy_(drawn[name])
 
 
 def set_dropout(net: nn.Module, rate: float | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,8 +56,16 @@ class Packed:
             "classes": len(self.meta["classes"]),
         }
 
-    def pixels(self, device: torch.device | str = "cpu") -> Pixels:
-        return Pixels(*(torch.tensor(self.meta[key], device=device) for key in Pixels._fields))
+    def pixels(
+        self,
+        device: torch.device | str = "cpu",
+        normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
+    ) -> Pixels:
+        """The training pixels' statistics; with the mean and deviation of `normalisation` if it has these channels."""
+        statistics = {key: self.meta[key] for key in Pixels._fields}
+        if normalisation and len(normalisation[0]) == self.meta["channels"]:
+            statistics["mean"], statistics["std"] = normalisation
+        return Pixels(**{key: torch.tensor(value, device=device) for key, value in statistics.items()})
 
 
 def load(folder: Path) -> Packed:

@@ -9,14 +9,13 @@ from torch import Tensor
 
 from ilsvrc_replay.data import augment, draws
 from ilsvrc_replay.data.batches import View
-from ilsvrc_replay.data.packing import Packed
+from ilsvrc_replay.data.packing import Pixels
 from ilsvrc_replay.params import Recipe
 
 
-def training_view(recipe: Recipe, packed: Packed, seed: int, device: torch.device) -> View:
-    """The recipe's augmentation, drawn by (seed, epoch, image), then standardised pixels."""
-    pixels = packed.pixels(device)
-    pad = round(recipe.crop_pad * packed.meta["image_size"])
+def training_view(recipe: Recipe, pixels: Pixels, image_size: int, seed: int) -> View:
+    """The recipe's augmentation, drawn by (seed, epoch, image), then pixels standardised by `pixels`."""
+    pad = round(recipe.crop_pad * image_size)
 
     def view(images: Tensor, index: Tensor, epoch: int) -> Tensor:
         place_and_mirror = draws.uniform(seed, epoch, index, 3)
@@ -33,9 +32,8 @@ def training_view(recipe: Recipe, packed: Packed, seed: int, device: torch.devic
     return view
 
 
-def test_view(packed: Packed, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """The packed images whole, standardised."""
-    pixels = packed.pixels(device)
+def test_view(pixels: Pixels) -> Callable[[Tensor], Tensor]:
+    """The packed images whole, standardised by `pixels`."""
     return lambda images: channels_last(pixels.standardise(images / 255))
 
 

@@ -27,6 +27,7 @@ def evaluate(study: Study, entry: Entry, packed: Packed, weights: Path, predicti
     """Write `predictions` (float32 probabilities (N, K) by protocol, the labels, the weights' sha256) and return the
     metrics: images, parameters, multiply-adds and, by protocol, top-1 and top-5 error in %."""
     device = choose_device(study.compute)
+    architecture = registry.find(entry.architecture)[1]
     net, factor = registry.build(entry.architecture, width=entry.width, compact_factor=entry.compact, **packed.shape)
     metrics: dict[str, Any] = {
         "images": packed.meta["images"]["test"],
@@ -40,7 +41,7 @@ def evaluate(study: Study, entry: Entry, packed: Packed, weights: Path, predicti
         packed.images("test").to(device),
         packed.labels("test").to(device),
         batch_size=study.evaluation.batch_size,
-        view=test_view(packed, device),
+        view=test_view(packed.pixels(device, architecture.normalisation)),
     )
     arrays = {"weights_sha256": np.array(files.sha256(weights))}
     for protocol in study.evaluation.protocols:

@@ -6,6 +6,7 @@ import logging
 import math
 import warnings
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -53,12 +54,14 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
     entry = study.entry(entry_name)
     recipe = resolve(entry)
     device = choose_device(study.compute)
+    architecture = registry.find(entry.architecture)[1]
+    pixels = packed.pixels(device, architecture.normalisation)
     net, factor = registry.build(entry.architecture, width=entry.width, compact_factor=entry.compact, **packed.shape)
     counts = {
         "param_count": count_parameters(net),
         "macs": count_macs(net, packed.shape["image_size"], packed.shape["channels"]),
     }
-    materialise(net, registry.find(entry.architecture)[1], recipe.init, seed, recipe.zero_residuals)
+    materialise(net, architecture, recipe.init, seed, recipe.zero_residuals)
     set_dropout(net, recipe.dropout)
 
     images, labels = packed.images("train").to(device), packed.labels("train").to(device)
@@ -75,13 +78,13 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
             batch_size=recipe.batch_size,
             interval=interval,
             seed=seed,
-            view=training_view(recipe, packed, seed, device),
+            view=training_view(recipe, pixels, packed.shape["image_size"], seed),
         ),
         validation=OrderedBatches(
             packed.images("val").to(device),
             packed.labels("val").to(device),
             batch_size=study.evaluation.batch_size,
-            view=test_view(packed, device),
+            view=test_view(pixels),
         ),
         intervals=intervals,
         compute=study.compute,
@@ -95,7 +98,9 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
             "recipe": {"name": entry.recipe, **recipe.model_dump()},
             "steps": intervals * interval,
             "data": {"name": packed.meta["name"], "sha256": packed.meta["sha256"]},
-            "compute": {"device": device.type, "threads": study.compute.threads, "torch": torch.__version__},
+            "normalisation": {"mean": pixels.mean.tolist(), "std": pixels.std.tolist()},
+            "compute": {"device": device.type, "threads": study.compute.threads},
+            "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "pytorch-lightning")},
         },
     )
 

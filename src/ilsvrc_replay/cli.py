@@ -45,6 +45,8 @@ def run_study(
 def show() -> None:
     """Print the leaderboard of the study in params.yaml, as it was last made."""
     study = load_study()
+    from ilsvrc_replay.leaderboard.render import published_single
+
     folder = Path("results") / study.study
     try:
         board = files.read_json(folder / "leaderboard.json")
@@ -66,17 +68,87 @@ def show() -> None:
             f"{1000 * row['gmacs']:.2f}",
             f"{row['top1_err']:.2f}",
             f"{row['top1_err_low']:.2f}–{row['top1_err_high']:.2f}",
-            str(row["single_top5_err"] or ""),
+            published_single(row),
             str(row["headline_top5_err"] or ""),
         )
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, soft_wrap=True)
+    console = wide_console()
     console.print(table)
     console.print(
         f"On the same images guessing errs in {baseline['chance_top1_err']:.1f} % and a linear classifier in"
         f" {baseline['linear_top1_err']:.2f} %.\n"
-        "* published ImageNet top-5 errors of one net and of the famous ensemble: compare their order, not their size\n"
+        "* published ImageNet errors, top-1 / top-5 of one net and top-5 of the famous ensemble: compare their order,"
+        " not their size\n"
         f"Files: {folder}/leaderboard.md, .csv and .json"
     )
+
+
+@app.command()
+def models(
+    names: Annotated[list[str] | None, typer.Argument(help="nets, also torchvision/<name> or timm/<name>")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="the same table as CSV")] = False,
+) -> None:
+    """Print the roster: every net of the history, counted, beside its paper's own figures.
+
+    Examples: `replay models`, `replay models resnet50 torchvision/resnet50`, `replay models --csv > models.csv`.
+    """
+    from ilsvrc_replay import roster
+
+    rows = roster.rows(names or ())
+    if csv:
+        typer.echo(files.as_csv(rows), nl=False)
+        return
+    table = Table(title="Nets at their published image size; the papers' own figures in brackets")
+    for name in ("year", "net", "px"):
+        table.add_column(name, no_wrap=True)
+    for name in ("depth", "parameters", "GMACs"):
+        table.add_column(name, no_wrap=True, justify="right")
+    for name in ("code", "note"):
+        table.add_column(name, no_wrap=True)
+    notes: dict[str, int] = {}
+    for row in rows:
+        note = str(notes.setdefault(row["differs"], len(notes) + 1)) if row["differs"] else ""
+        table.add_row(
+            str(row["year"] or ""),
+            row["model"],
+            str(row["img_size"]),
+            beside(f"{row['depth']}", row["paper_depth"]),
+            beside(f"{row['param_count']:,}", row["paper_params"]),
+            beside(f"{row['gmacs']:.3f}", row["paper_gmacs"]),
+            row["code"],
+            note,
+        )
+    console = wide_console()
+    console.print(table)
+    for note, number in notes.items():
+        console.print(f"{number}  {note}")
+
+
+def beside(measured: str, stated: object) -> str:
+    """A measured figure with the paper's own in brackets, if it has one."""
+    return measured if stated is None else f"{measured} ({stated})"
+
+
+@app.command()
+def claims(csv: Annotated[bool, typer.Option("--csv", help="the same as CSV")] = False) -> None:
+    """Judge what is often told about these nets, as far as their layers and arithmetic decide it.
+
+    Nothing is trained: the figures are measured on the nets as they are built, so that another net gives another
+    verdict.
+    """
+    from ilsvrc_replay.claims.verdict import judge
+
+    rows = judge()
+    if csv:
+        typer.echo(files.as_csv(rows), nl=False)
+        return
+    console = wide_console()
+    for row in rows:
+        console.print(f"[bold]{row['verdict']:18}[/] {row['claim']}")
+        console.print(f"{'':18} {row['figure']}", style="cyan")
+        console.print(f"{'':18} {row['caveat'] + ' ' if row['caveat'] else ''}({row['source']})", style="dim")
+    verdicts = [row["verdict"] for row in rows]
+    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts))
+    console.print(f"{len(rows)} claims: {counts}")
 
 
 @app.command()
@@ -92,6 +164,11 @@ def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, w
     load_study(STUDIES / f"{name}.yaml")
     shutil.copyfile(STUDIES / f"{name}.yaml", params)
     typer.echo(f"params.yaml now holds the study {name}; run it with `make study` or `dvc repro`")
+
+
+def wide_console() -> Console:
+    """A console that cuts no line short, also into a file."""
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False, soft_wrap=True)
 
 
 def run() -> None:

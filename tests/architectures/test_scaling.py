@@ -7,10 +7,12 @@ import torch
 from torch import nn
 
 from ilsvrc_replay.architectures.counting import count_macs, count_parameters
-from ilsvrc_replay.architectures.registry import architectures, build, find
+from ilsvrc_replay.architectures.registry import architectures, build, find, on_meta
+from ilsvrc_replay.architectures.slimming import find_ends, granularity
 from ilsvrc_replay.errors import StudyError
 
 NETS = list(architectures())
+WIDTHS = {"resnext50_32x4d": 0.25}  # 32 groups of 4 channels
 
 
 def kinds(net: nn.Module) -> list[str]:
@@ -20,23 +22,22 @@ def kinds(net: nn.Module) -> list[str]:
 @pytest.mark.parametrize("size", [28, 64, 299])
 @pytest.mark.parametrize("name", NETS)
 def test_every_size_and_width_builds_with_the_same_layers(name: str, size: int) -> None:
-    with torch.device("meta"):
-        published = kinds(find(name)[1].construct())
-    net, factor = build(name, image_size=size, channels=1, classes=7, width=0.125)
+    published = kinds(on_meta(find(name)[1]))
+    net, factor = build(name, image_size=size, channels=1, classes=7, width=WIDTHS.get(name, 0.125))
     assert kinds(net) == published
-    assert factor >= (2 if size <= 32 else 1)
+    assert factor >= (2 if size <= 32 and find(name)[1].input_size > 32 else 1)
     scores = net.eval()(torch.empty(2, 1, size, size, device="meta"))
     assert scores.shape == (2, 7)
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_at_the_papers_size_nothing_changes(name: str) -> None:
-    with torch.device("meta"):
-        published = find(name)[1].construct()
-    net, factor = build(name, image_size=224, channels=3, classes=1000)
+    architecture = find(name)[1]
+    published, size = on_meta(architecture), architecture.input_size
+    net, factor = build(name, image_size=size, channels=3, classes=architecture.classes)
     assert factor == 1
     assert count_parameters(net) == count_parameters(published)
-    assert count_macs(net, 224) == count_macs(published, 224)
+    assert count_macs(net, size) == count_macs(published, size)
 
 
 def test_width_multiplies_channels_exactly() -> None:
@@ -46,18 +47,31 @@ def test_width_multiplies_channels_exactly() -> None:
     assert [conv.in_channels for conv in convs] == [3, 24, 64, 96, 96]
 
 
-def test_a_width_that_breaks_a_channel_names_the_possible_ones() -> None:
-    with pytest.raises(StudyError, match=r"width 0\.1 would leave .* multiples of 1/8"):
-        build("googlenet", image_size=224, channels=3, classes=1000, width=0.1)
+@pytest.mark.parametrize(
+    ("name", "width", "unit"), [("googlenet", 0.1, 8), ("resnext50_32x4d", 0.125, 4), ("mobilenet_v2", 0.3, 8)]
+)
+def test_a_width_that_breaks_a_channel_names_the_possible_ones(name: str, width: float, unit: int) -> None:
+    with pytest.raises(StudyError, match=rf"width {width} would leave .* multiples of 1/{unit}$"):
+        build(name, image_size=224, channels=3, classes=1000, width=width)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_the_smallest_possible_width_and_one_above_one_build(name: str) -> None:
+    architecture = find(name)[1]
+    ends = find_ends(on_meta(architecture), architecture.channels, architecture.classes)
+    unit = granularity(on_meta(architecture), ends)
+    for width in (1 / unit, 1 + 1 / unit):
+        net, _ = build(name, image_size=64, channels=3, classes=10, width=width)
+        assert net.eval()(torch.empty(1, 3, 64, 64, device="meta")).shape == (1, 10)
 
 
 def test_compact_lowers_the_first_strides_only() -> None:
     net, _ = build("resnet50", image_size=64, channels=3, classes=10, compact_factor=4)
-    assert (net.conv1[0].stride, net.pool1.stride) == ((1, 1), 1)
-    assert net.blocks[3].conv1[0].stride == (2, 2)
+    assert (net.stem[0][0].stride, net.stem[2].stride) == ((1, 1), 1)
+    assert net.blocks[3].residual[0][0].stride == (2, 2)
     net, _ = build("resnet50", image_size=64, channels=3, classes=10, compact_factor=8)
-    assert net.blocks[3].conv1[0].stride == net.blocks[3].shortcut[0].stride == (1, 1)
-    assert net.blocks[7].conv1[0].stride == (2, 2)
+    assert net.blocks[3].residual[0][0].stride == net.blocks[3].shortcut[0].stride == (1, 1)
+    assert net.blocks[7].residual[0][0].stride == (2, 2)
     net, _ = build("alexnet", image_size=224, channels=3, classes=10, compact_factor=2)
     assert (net.features.conv1.stride, net.features.pool1.stride) == ((2, 2), 2)
 

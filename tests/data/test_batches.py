@@ -52,7 +52,7 @@ def test_test_batches_hold_every_image_once() -> None:
 
 def test_an_image_is_augmented_alike_in_every_batch(packed: Packed) -> None:
     recipe = Recipe(crop_pad=0.125, flip=True, pca_colour=0.1)
-    view = training_view(recipe, packed, seed=5, device=torch.device("cpu"))
+    view = training_view(recipe, packed.pixels(), 32, seed=5)
     images, index = packed.images("train")[:64], torch.arange(64)
     together = view(images, index, 2)
     alone = torch.cat([view(images[i : i + 1], index[i : i + 1], 2) for i in range(64)])
@@ -61,7 +61,7 @@ def test_an_image_is_augmented_alike_in_every_batch(packed: Packed) -> None:
 
 
 def test_standardised_training_pixels_have_mean_0_and_deviation_1(packed: Packed) -> None:
-    view = training_view(Recipe(crop_pad=0.0, flip=False), packed, seed=0, device=torch.device("cpu"))
+    view = training_view(Recipe(crop_pad=0.0, flip=False), packed.pixels(), 32, seed=0)
     pixels: Tensor = view(packed.images("train"), torch.arange(1100), 0)
     assert abs(pixels.mean().item()) < 1e-4
     assert abs(pixels.std().item() - 1) < 1e-4

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leaderboard import render, table
 from ilsvrc_replay.params import Study
@@ -74,7 +75,7 @@ def test_runs_that_were_not_measured_alike_are_refused() -> None:
 def test_files_agree_and_state_what_any_net_must_beat() -> None:
     study = board([0], {"alexnet": "alexnet"})
     rows = table.rows(study, {"alexnet-0": measured(12)})
-    (from_csv,) = csv.DictReader(io.StringIO(render.as_csv(rows)))
+    (from_csv,) = csv.DictReader(io.StringIO(files.as_csv(rows)))
     assert float(from_csv["top1_err"]) == rows[0]["top1_err"]
     text = render.as_markdown(study, rows, BASELINE)
     for expected in ("90.0 %", "15.59 %", "10,000 test images of fashion-mnist", "12.00 (", "18.2 (ten_crop)"):

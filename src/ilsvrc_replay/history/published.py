@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from ruamel.yaml import YAML
 
 PATH = Path(__file__).with_name("published.yaml")
@@ -15,6 +15,15 @@ Percent = Annotated[float, Field(gt=0, lt=100)]
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stated(Strict):
+    """What the paper itself says of its net's size: weight layers, parameters, 10^9 multiply-adds."""
+
+    depth: int | None = None
+    params: str | None = None
+    gmacs: float | None = None
+    table: str
 
 
 class Headline(Strict):
@@ -26,16 +35,26 @@ class Headline(Strict):
 
 
 class Single(Strict):
-    """The paper's own number for one net, on the validation set, by `protocol`."""
+    """The paper's own errors for one net, on the validation set, by `protocol`."""
 
-    top5_err: Percent
+    top1_err: Percent | None = None
+    top5_err: Percent | None = None
     protocol: str
+    dataset: str = "ImageNet"
     table: str
+
+    @model_validator(mode="after")
+    def says_something(self) -> Single:
+        if self.top1_err is None and self.top5_err is None:
+            raise ValueError("single needs top1_err or top5_err")
+        return self
 
 
 class Published(Strict):
     year: int
-    paper: str
+    title: str
+    stated: Stated | None = None
+    differs: str | None = None
     headline: Headline | None = None
     single: Single | None = None
 
@@ -43,5 +62,7 @@ class Published(Strict):
 @cache
 def published() -> dict[str, Published]:
     """Every published record, by the name of the architecture."""
-    content = YAML(typ="safe", pure=True).load(PATH.read_text())
-    return TypeAdapter(dict[str, Published]).validate_python(content)
+    content: dict[str, Any] = YAML(typ="safe", pure=True).load(PATH.read_text())
+    papers = content["papers"]
+    nets = {name: papers[values.pop("paper")] | values for name, values in content["nets"].items()}
+    return TypeAdapter(dict[str, Published]).validate_python(nets)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard.table import COLUMNS
 from ilsvrc_replay.params import Study
 
 Row = dict[str, Any]
@@ -16,17 +13,9 @@ Row = dict[str, Any]
 
 def write(folder: Path, study: Study, rows: list[Row], baseline: dict[str, Any]) -> None:
     """Write leaderboard.csv, .json and .md into `folder`."""
-    files.write_text(folder / "leaderboard.csv", as_csv(rows))
+    files.write_text(folder / "leaderboard.csv", files.as_csv(rows))
     files.write_json(folder / "leaderboard.json", {"study": study.study, "baseline": baseline, "rows": rows})
     files.write_text(folder / "leaderboard.md", as_markdown(study, rows, baseline))
-
-
-def as_csv(rows: list[Row]) -> str:
-    table = io.StringIO()
-    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return table.getvalue()
 
 
 def as_markdown(study: Study, rows: list[Row], baseline: dict[str, Any]) -> str:
@@ -35,7 +24,7 @@ def as_markdown(study: Study, rows: list[Row], baseline: dict[str, Any]) -> str:
         f"# Leaderboard of the study `{study.study}`",
         "",
         "| year | entry | recipe | width | compact | parameters | MMACs | protocol | top-1 error % (95 %) |"
-        " top-5 error % | ImageNet top-5: one net | ImageNet top-5: headline |",
+        " top-5 error % | published, one net: top-1 / top-5 | published headline: top-5 |",
         "|---:|---|---|---:|---:|---:|---:|---|---:|---:|---:|---:|",
         *(markdown_row(row) for row in rows),
         "",
@@ -44,6 +33,7 @@ def as_markdown(study: Study, rows: list[Row], baseline: dict[str, Any]) -> str:
         f" {baseline['linear_top1_err']:.2f} %; top-5 {baseline['chance_top5_err']:.1f} %"
         f" and {baseline['linear_top5_err']:.2f} %.",
         f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson for one seed, over seeds for several.",
+        *findings(rows, baseline),
         "",
         "The two right-hand columns are published ImageNet figures: their order can be compared, their size cannot:",
         "",
@@ -54,8 +44,28 @@ def as_markdown(study: Study, rows: list[Row], baseline: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def findings(rows: list[Row], baseline: dict[str, Any]) -> list[str]:
+    """What a reader must know of rows that no linear classifier should beat: not an error, but not a success either."""
+    found = []
+    for row in rows:
+        if row["top1_err"] >= baseline["linear_top1_err"]:
+            chance = row["top1_err_high"] >= baseline["chance_top1_err"]
+            what = "did not leave chance" if chance else "is not better than the linear classifier"
+            found.append(
+                f"- **{row['entry']}** ({row['protocol']}) {what} by the recipe `{row['recipe']}` at this length."
+            )
+    return ["", "What did not train:", "", *found] if found else []
+
+
+def published_single(row: Row) -> str:
+    """The paper's errors for one net: "40.7 / 18.2 (ten_crop)"; "–" stands for one that it does not give."""
+    errors = [row["single_top1_err"], row["single_top5_err"]]
+    if errors == [None, None]:
+        return ""
+    return f"{' / '.join('–' if error is None else str(error) for error in errors)} ({row['single_protocol']})"
+
+
 def markdown_row(row: Row) -> str:
-    single = f"{row['single_top5_err']} ({row['single_protocol']})" if row["single_top5_err"] else ""
     cells = (
         row["year"] or "",
         row["entry"],
@@ -67,7 +77,7 @@ def markdown_row(row: Row) -> str:
         row["protocol"],
         f"{row['top1_err']:.2f} ({row['top1_err_low']:.2f}–{row['top1_err_high']:.2f})",
         f"{row['top5_err']:.2f}",
-        single,
+        published_single(row),
         row["headline_top5_err"] or "",
     )
     return f"| {' | '.join(str(cell) for cell in cells)} |"

@@ -6,7 +6,7 @@ from typing import Any
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation.statistics import error_with_interval
-from ilsvrc_replay.history.published import published
+from ilsvrc_replay.history.published import Single, published
 from ilsvrc_replay.params import Study, run_name
 
 COLUMNS = (
@@ -30,6 +30,7 @@ COLUMNS = (
     "top5_err_low",
     "top5_err_high",
     "headline_top5_err",
+    "single_top1_err",
     "single_top5_err",
     "single_protocol",
     "source",
@@ -71,8 +72,9 @@ def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> d
         "images": first["images"],
         "seeds": len(runs),
         "headline_top5_err": headline and headline.top5_err,
+        "single_top1_err": single and single.top1_err,
         "single_top5_err": single and single.top5_err,
-        "single_protocol": single and single.protocol,
+        "single_protocol": single and " on ".join([single.protocol, *other_data(single)]),
         "source": "; ".join(
             part
             for part in (
@@ -86,3 +88,8 @@ def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> d
         errors = [run[protocol][key] for run in runs]
         values[key], values[f"{key}_low"], values[f"{key}_high"] = error_with_interval(errors, first["images"])
     return {column: values[column] for column in COLUMNS}
+
+
+def other_data(single: Single) -> list[str]:
+    """The data set of a published figure, where it is not ImageNet."""
+    return [] if single.dataset == "ImageNet" else [single.dataset]

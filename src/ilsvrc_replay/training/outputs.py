@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +17,7 @@ def write(folder: Path, net: nn.Module, curve: list[dict[str, float]], record: d
     """Write the three files of a run into `folder`, each whole or not at all; returns the full record."""
     with files.whole_file(folder / WEIGHTS) as partial:
         save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, partial)
-    table = io.StringIO()
-    writer = csv.DictWriter(table, fieldnames=list(curve[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(curve)
-    files.write_text(folder / CURVES, table.getvalue())
+    files.write_text(folder / CURVES, files.as_csv(curve))
     record = {**record, "final": curve[-1], "weights_sha256": files.sha256(folder / WEIGHTS)}
     files.write_json(folder / RECORD, record)
     return record

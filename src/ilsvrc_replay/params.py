@@ -45,6 +45,7 @@ class Schedule(Strict):
     """How the learning rate falls over the training, `progress` running from 0 to 1."""
 
     kind: Literal["constant", "step", "cosine", "poly"]
+    warmup: float = Field(0.0, ge=0, lt=1, description="share of the training in which the rate first rises from 0")
     at: list[Fraction] = Field(default=[], description="step: fractions of the training at which the rate falls")
     factor: float = Field(0.1, gt=0, lt=1, description="step: what the rate is multiplied by at each of them")
     power: float = Field(1.0, gt=0, description="poly: the rate is (1 - progress) ** power")
@@ -53,11 +54,12 @@ class Schedule(Strict):
 class Recipe(Strict):
     """How weights come to be. Every value can be overridden by the entry of params.yaml that uses the recipe."""
 
-    init: Literal["paper", "he", "glorot"] = "paper"
+    init: Literal["paper", "he", "glorot", "orthogonal"] = "paper"
     zero_residuals: bool = Field(False, description="start residual blocks as the identity")
+    optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: float = Field(0.01, gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(0.0, ge=0)
+    momentum: float = Field(0.9, ge=0, lt=1, description="of the gradient; in adamw beta 1")
+    weight_decay: float = Field(0.0, ge=0, description="sgd: added to the gradient; adamw: decoupled from it")
     schedule: Schedule = Schedule(kind="constant")
     batch_size: int = Field(128, ge=2)
     epochs: float = Field(1.0, gt=0, description="passes over the training images, also in parts")

@@ -67,6 +67,12 @@ def test_residual_blocks_can_start_as_the_identity_and_plain_ones_cannot() -> No
     assert plain.blocks[1](x[:, :64]).any()
 
 
+def test_orthogonal_weights_keep_lengths_up_to_the_gain() -> None:
+    net = materialise(on_meta(find("resnet18")[1]), find("resnet18")[1], "orthogonal", seed=0)
+    weight = net.blocks[1].residual[0][0].weight.flatten(1)
+    torch.testing.assert_close(weight @ weight.T, 2 * torch.eye(64), atol=1e-4, rtol=0)
+
+
 def test_hes_initialisation_keeps_the_variance() -> None:
     net = materialise(on_meta(find("vgg11")[1]), find("vgg11")[1], "he", seed=0)
     conv = net.features[3]

@@ -22,7 +22,7 @@ from ilsvrc_replay.training import fit, outputs
 def trained(
     study: Callable[..., Study], packed: Packed, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Study, Path]:
-    made, folder = study("alexnet", epochs=2.0), tmp_path_factory.mktemp("run")
+    made, folder = study("alexnet", epochs=2.0, lr=0.001), tmp_path_factory.mktemp("run")
     job = fit.set_up(made, "net", 0, packed)
     outputs.write(folder, fit.run(job, []), job.module.curve, job.record)
     return made, folder

@@ -22,7 +22,7 @@ def train(study: Study, packed: Packed, seed: int = 0) -> tuple[nn.Module, fit.J
 
 
 def test_a_net_learns_and_its_curve_tells(study: Callable[..., Study], packed: Packed) -> None:
-    _, job = train(study("zfnet", epochs=3.0), packed)
+    _, job = train(study("zfnet", epochs=3.0, lr=0.001), packed)
     curve = job.module.curve
     assert len(curve) == fit.CHECKS
     assert curve[-1]["step"] == job.module.steps == pytest.approx(3 * 1100 / 32, abs=4)

@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from ilsvrc_replay.params import Recipe, Schedule, Study
+from ilsvrc_replay.training.module import make_optimizer
 from ilsvrc_replay.training.recipes import published, rate, resolve
 
 
@@ -32,7 +34,17 @@ def test_an_override_with_the_default_value_still_overrides(study: Callable[...,
         (Schedule(kind="cosine"), [0, 0.5, 1], [1, 0.5, 0]),
         (Schedule(kind="poly", power=0.5), [0, 0.75, 1], [1, 0.5, 0]),
         (Schedule(kind="constant"), [0, 1], [1, 1]),
+        (Schedule(kind="cosine", warmup=0.2), [0, 0.1, 0.2, 0.6, 1], [0, 0.5, 1, 0.5, 0]),
     ],
 )
 def test_schedules(schedule: Schedule, at: list[float], expected: list[float]) -> None:
     assert [rate(schedule, progress) for progress in at] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("sgd", torch.optim.SGD), ("adamw", torch.optim.AdamW)])
+def test_the_recipe_names_its_optimiser(name: str, kind: type) -> None:
+    optimizer = make_optimizer(Recipe(optimizer=name, lr=0.3, weight_decay=0.2, momentum=0.7), torch.nn.Linear(2, 2))
+    (group,) = optimizer.param_groups
+    assert type(optimizer) is kind
+    assert (group["lr"], group["weight_decay"]) == (0.3, 0.2)
+    assert group["momentum" if name == "sgd" else "betas"] in (0.7, (0.7, 0.99))

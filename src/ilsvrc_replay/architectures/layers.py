@@ -103,6 +103,16 @@ def init_glorot(net: nn.Module) -> None:
 
 
 @torch.no_grad()
+def init_orthogonal(net: nn.Module) -> None:
+    """Orthogonal weights with He's gain for ReLU and zero biases (Saxe et al. 2013, "Exact solutions to the nonlinear
+    dynamics of learning in deep linear neural networks"): deep nets without shortcuts learn sooner."""
+    for _, layer in weighted_layers(net):
+        nn.init.orthogonal_(layer.weight, gain=math.sqrt(2) if isinstance(layer, nn.Conv2d) else 1)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
 def init_truncated(net: nn.Module) -> None:
     """N(0, 0.1) weights cut off at two standard deviations, and zero biases.
 

@@ -6,13 +6,15 @@ import torch
 from torch import nn
 
 from ilsvrc_replay.architectures.architecture import Architecture
-from ilsvrc_replay.architectures.layers import init_glorot, init_he
+from ilsvrc_replay.architectures.layers import init_glorot, init_he, init_orthogonal
+
+RULES = {"he": init_he, "glorot": init_glorot, "orthogonal": init_orthogonal}
 
 
 def materialise(
     net: nn.Module, architecture: Architecture, init: str, seed: int, zero_residuals: bool = False
 ) -> nn.Module:
-    """Give `net` memory on the CPU and initial weights: as its "paper" or library says, by "he" or by "glorot".
+    """Give `net` memory on the CPU and initial weights: as its "paper" or library says, by one of RULES.
 
     `zero_residuals` makes every residual block start as the identity (Goyal et al. 2017, "Accurate, large minibatch
     SGD", section 5.1).
@@ -24,7 +26,7 @@ def materialise(
             layer.reset_parameters()
     if architecture.initialise is None:
         init_like_new(net, architecture.construct())
-    rule = {"paper": architecture.initialise, "he": init_he, "glorot": init_glorot}[init]
+    rule = RULES.get(init, architecture.initialise)
     if rule is not None:
         rule(net)
     for block in net.modules():

@@ -13,6 +13,16 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Recipe
 from ilsvrc_replay.training.recipes import rate
 
+ADAMW_BETA2 = 0.99  # a memory of a hundred steps: short trainings have only some hundreds
+
+
+def make_optimizer(recipe: Recipe, net: nn.Module) -> torch.optim.Optimizer:
+    """The recipe's optimiser for all parameters of `net`."""
+    options = {"lr": recipe.lr, "weight_decay": recipe.weight_decay, "fused": True}
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(net.parameters(), betas=(recipe.momentum, ADAMW_BETA2), **options)
+    return torch.optim.SGD(net.parameters(), momentum=recipe.momentum, **options)
+
 
 class Classifier(LightningModule):
     """Trains `net` for `steps` steps by `recipe`; `curve` gains a row at the end of every interval of TrainingBatches.
@@ -29,13 +39,7 @@ class Classifier(LightningModule):
         self.outputs: list[tuple[Tensor, Tensor]] = []
 
     def configure_optimizers(self) -> dict:
-        optimizer = torch.optim.SGD(
-            self.net.parameters(),
-            lr=self.recipe.lr,
-            momentum=self.recipe.momentum,
-            weight_decay=self.recipe.weight_decay,
-            fused=True,
-        )
+        optimizer = make_optimizer(self.recipe, self.net)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: rate(self.recipe.schedule, min(step / self.steps, 1))
         )

@@ -30,7 +30,13 @@ def resolve(entry: Entry) -> Recipe:
 
 
 def rate(schedule: Schedule, progress: float) -> float:
-    """The factor on the initial learning rate after the share `progress` (0..1) of the training."""
+    """The factor on the learning rate after the share `progress` (0..1) of the training.
+
+    A warm-up rises along a line; the rest of the schedule then runs over what is left.
+    """
+    if progress < schedule.warmup:
+        return progress / schedule.warmup
+    progress = (progress - schedule.warmup) / (1 - schedule.warmup)
     if schedule.kind == "step":
         return schedule.factor ** sum(progress >= fraction for fraction in schedule.at)
     if schedule.kind == "cosine":

@@ -6,10 +6,10 @@ INSTALLED := .venv/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study test ui clean
+.PHONY: help study test test-long ui clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 study: $(INSTALLED)  ## run the study in params.yaml, what is not up to date of it, and print its leaderboard
 	@replay run
@@ -18,6 +18,9 @@ test: $(INSTALLED)  ## lint and run all tests
 	@ruff check .
 	@ruff format --check .
 	@pytest -n 2
+
+test-long: $(INSTALLED)  ## run the tests that take minutes, too
+	@pytest -n 2 -m "long or not long"
 
 ui: $(INSTALLED)  ## browse the runs on http://127.0.0.1:5000
 	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1

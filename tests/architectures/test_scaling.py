@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from every_net import EVERY_NET
 from torch import nn
 
 from ilsvrc_replay.architectures.counting import count_macs, count_parameters
-from ilsvrc_replay.architectures.registry import architectures, build, find, on_meta
+from ilsvrc_replay.architectures.registry import build, find, on_meta
 from ilsvrc_replay.architectures.slimming import find_ends, granularity
 from ilsvrc_replay.errors import StudyError
 
-NETS = list(architectures())
 WIDTHS = {"resnext50_32x4d": 0.25}  # 32 groups of 4 channels
 
 
@@ -20,7 +20,7 @@ def kinds(net: nn.Module) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [28, 64, 299])
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", EVERY_NET)
 def test_every_size_and_width_builds_with_the_same_layers(name: str, size: int) -> None:
     published = kinds(on_meta(find(name)[1]))
     net, factor = build(name, image_size=size, channels=1, classes=7, width=WIDTHS.get(name, 0.125))
@@ -30,7 +30,7 @@ def test_every_size_and_width_builds_with_the_same_layers(name: str, size: int) 
     assert scores.shape == (2, 7)
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", EVERY_NET)
 def test_at_the_papers_size_nothing_changes(name: str) -> None:
     architecture = find(name)[1]
     published, size = on_meta(architecture), architecture.input_size
@@ -55,7 +55,7 @@ def test_a_width_that_breaks_a_channel_names_the_possible_ones(name: str, width:
         build(name, image_size=224, channels=3, classes=1000, width=width)
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", EVERY_NET)
 def test_the_smallest_possible_width_and_one_above_one_build(name: str) -> None:
     architecture = find(name)[1]
     ends = find_ends(on_meta(architecture), architecture.channels, architecture.classes)

@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
 
 def test_batch_normalisation_and_auxiliary_classifiers_train(study: Callable[..., Study], packed: Packed) -> None:
     resnet, job = train(study("resnet50", epochs=0.2), packed)
-    assert resnet.conv1[1].num_batches_tracked == job.module.steps
+    assert resnet.stem[0][1].num_batches_tracked == job.module.steps
     start = fit.set_up(study("googlenet", epochs=0.2), "net", 0, packed).module.net.auxiliary1.fc2.weight
     googlenet, _ = train(study("googlenet", epochs=0.2), packed)
     assert not torch.equal(start, googlenet.auxiliary1.fc2.weight)

@@ -4,7 +4,7 @@
 8 px, and between them the grid reduction of figure 10. The paper gives the channels at every border but not inside the
 modules; inside they are those of the released Inception-v3, which has the same borders, with its narrowest 7x7
 convolutions throughout, since the paper has fewer than 25 M parameters. No auxiliary classifier: the paper adds it in
-v3. 23,926,088 parameters, 5.767 G multiply-adds.
+v3. 23,928,904 parameters, 5.768 G multiply-adds.
 
 `inception_v3` is the released graph, as torchvision ships it, since the paper's own is not fully described. It differs
 from table 1: its stem pools once more and has a 1x1 convolution, its modules at 35 px keep a 5x5 convolution, and there

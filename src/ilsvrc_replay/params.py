@@ -56,6 +56,7 @@ class Recipe(Strict):
 
     init: Literal["paper", "he", "glorot", "orthogonal"] = "paper"
     zero_residuals: bool = Field(False, description="start residual blocks as the identity")
+    norm_bias: float = Field(0.0, ge=0, description="first bias of the batch normalisations outside residual blocks")
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: float = Field(0.01, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1, description="of the gradient; in adamw beta 1")

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from ilsvrc_replay.architectures.layers import LocalResponseNorm, weighted_layers
@@ -65,6 +66,16 @@ def test_residual_blocks_can_start_as_the_identity_and_plain_ones_cannot() -> No
     assert not torch.equal(net.blocks[0](x[:, :64]), x[:, :64])
     plain = materialise(on_meta(find("plain18")[1]), find("plain18")[1], "he", seed=0, zero_residuals=True).eval()
     assert plain.blocks[1](x[:, :64]).any()
+
+
+def test_the_norms_bias_spares_residual_blocks() -> None:
+    def biased(name: str) -> set[str]:
+        net = materialise(on_meta(find(name)[1]), find(name)[1], "he", seed=0, norm_bias=1.0)
+        norms = {key: layer for key, layer in net.named_modules() if isinstance(layer, nn.BatchNorm2d)}
+        return {key for key, layer in norms.items() if (layer.bias == 1).all()}
+
+    assert biased("resnet18") == {"stem.0.1"}
+    assert len(biased("bn_inception")) == 69
 
 
 def test_orthogonal_weights_keep_lengths_up_to_the_gain() -> None:

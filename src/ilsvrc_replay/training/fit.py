@@ -61,7 +61,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
         "param_count": count_parameters(net),
         "macs": count_macs(net, packed.shape["image_size"], packed.shape["channels"]),
     }
-    materialise(net, architecture, recipe.init, seed, recipe.zero_residuals)
+    materialise(net, architecture, recipe.init, seed, recipe.zero_residuals, recipe.norm_bias)
     set_dropout(net, recipe.dropout)
 
     images, labels = packed.images("train").to(device), packed.labels("train").to(device)

@@ -139,5 +139,5 @@ def pending() -> set[str]:
 
 
 def default_jobs(threads: int) -> int:
-    """As many runs at once as the machine's cores carry, with `threads` each."""
-    return max(1, len(os.sched_getaffinity(0)) // threads)
+    """As many runs at once as the machine's cores carry, with `threads` each, and one more: one is always loading."""
+    return max(1, len(os.sched_getaffinity(0)) // threads) + 1

@@ -8,13 +8,12 @@ image is still at more than 1/f of its size loses its stride. Works in place; to
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import nn
 
 from ilsvrc_replay.architectures.slimming import resize_linear
+from ilsvrc_replay.architectures.tracing import hooked, trace
 from ilsvrc_replay.errors import StudyError
 
 FACTORS = (1, 2, 4, 8, 16)
@@ -86,19 +85,3 @@ def fit(net: nn.Module, image_size: int, channels: int) -> int:
         except Exception:  # a kernel is larger than the map that it meets, or a library's net insists on its size
             return 0
     return maps[-1]
-
-
-def trace(net: nn.Module, image_size: int, channels: int) -> None:
-    """Send two images' shapes through a net that lies on the meta device."""
-    with torch.no_grad():
-        net(torch.empty(2, channels, image_size, image_size, device="meta"))
-
-
-@contextmanager
-def hooked(net: nn.Module, kinds: type | tuple[type, ...], register: Callable) -> Iterator[None]:
-    handles = [register(layer) for layer in net.modules() if isinstance(layer, kinds)]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

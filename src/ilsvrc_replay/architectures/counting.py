@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ilsvrc_replay.architectures.tracing import trace
+
 WEIGHTED = ("ConvolutionBackward", "AddmmBackward", "MmBackward")  # what autograd calls convolutions and linear layers
 
 
@@ -17,10 +19,9 @@ def count_parameters(net: nn.Module) -> int:
 
 def count_macs(net: nn.Module, image_size: int, channels: int = 3) -> int:
     """Multiply-adds of one image's way through the convolutions and fully connected layers of `net` at test time."""
-    image = torch.empty(1, channels, image_size, image_size, device=next(net.parameters()).device)
     was_training = net.training
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        net.eval()(image)
+    with FlopCounterMode(display=False) as counter:
+        trace(net.eval(), image_size, channels, images=1)
     net.train(was_training)
     return counter.get_total_flops() // 2
 

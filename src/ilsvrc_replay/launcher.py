@@ -41,10 +41,10 @@ class Launcher:
         previous = signal.signal(signal.SIGTERM, interrupt)
         pool = ThreadPoolExecutor(self.jobs)
         try:
-            for first in ("acquire", "prepare", "architecture"):
-                if first in {stage.partition("@")[0] for stage in todo}:
+            if {"acquire", "prepare", "architecture"} & {stage.partition("@")[0] for stage in todo}:
+                for first in ("acquire", "prepare", "architecture"):
                     self.must(first)
-                    todo = pending()
+                todo = pending()
             names = [run_name(entry, seed) for entry, seed in study.runs]
             names = [name for name in names if todo & {f"train@{name}", f"evaluate@{name}"}]
             chains = [pool.submit(self.chain, name) for name in reversed(names)]  # later nets are heavier: start first

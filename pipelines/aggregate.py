@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard import render, table
-from ilsvrc_replay.params import load_study, run_name
+from ilsvrc_replay import files, scores
+from ilsvrc_replay.leaderboard import render, steps, table
+from ilsvrc_replay.params import Study, load_study, run_name
 from ilsvrc_replay.stage import run_stage
 from ilsvrc_replay.tracking import Tracker
 
@@ -16,11 +17,30 @@ def main() -> None:
     names = [run_name(entry, seed) for entry, seed in study.runs]
     metrics = {name: files.read_json(Path("metrics") / f"{name}.json") for name in names}
     baseline = files.read_json(Path("data/packed") / study.dataset.name / "baseline.json")
-    rows = table.rows(study, metrics)
+    board = judge(study, table.rows(study, metrics))
     results = Path("results") / study.study
-    render.write(results, study, rows, baseline)
-    print(f"{results}: {len(rows)} rows of {len(names)} runs")
-    report(study.study, rows, metrics, results)
+    render.write(results, study, board, baseline)
+    print(f"{results}: {len(board.rows)} rows of {len(names)} runs")
+    report(study.study, board.rows, metrics, results)
+
+
+def judge(study: Study, rows: list[dict]) -> render.Board:
+    """The board with what the predictions say, image by image, of the steps and the order of the history."""
+    judged, orders = [], []
+    for protocol in study.evaluation.protocols:
+        wrong = {
+            entry: np.stack([wrong_images(run_name(entry, seed), protocol) for seed in study.seeds])
+            for entry in study.entries
+        }
+        judged += steps.steps(study, protocol, wrong)
+        orders += [agreement] if (agreement := steps.order(study, protocol, wrong)) else []
+    return render.Board(rows, judged, orders)
+
+
+def wrong_images(run: str, protocol: str) -> np.ndarray:
+    """Which test images a run has wrong: a mask (N,)."""
+    saved = np.load(Path("predictions") / f"{run}.npz")
+    return scores.wrong(torch.from_numpy(saved[protocol]), torch.from_numpy(saved["labels"]), 1).numpy()
 
 
 def report(study: str, rows: list[dict], metrics: dict[str, dict], results: Path) -> None:

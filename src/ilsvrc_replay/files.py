@@ -8,7 +8,7 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,10 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def as_csv(rows: list[dict[str, Any]]) -> str:
-    """A table with the keys of its first row as columns."""
+def as_csv(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> str:
+    """A table with these columns, or the keys of its first row."""
     table = io.StringIO()
-    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(table, columns or list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return table.getvalue()

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ilsvrc_replay import files
+from ilsvrc_replay.leaderboard import steps
 from ilsvrc_replay.params import Study
 
 Row = dict[str, Any]
 
 
-def write(folder: Path, study: Study, rows: list[Row], baseline: dict[str, Any]) -> None:
-    """Write leaderboard.csv, .json and .md into `folder`."""
-    files.write_text(folder / "leaderboard.csv", files.as_csv(rows))
-    files.write_json(folder / "leaderboard.json", {"study": study.study, "baseline": baseline, "rows": rows})
-    files.write_text(folder / "leaderboard.md", as_markdown(study, rows, baseline))
+class Board(NamedTuple):
+    """What a study found: the rows of table.py, the steps of steps.py and the agreement of order, one a protocol."""
+
+    rows: list[Row]
+    steps: list[Row]
+    orders: list[Row]
 
 
-def as_markdown(study: Study, rows: list[Row], baseline: dict[str, Any]) -> str:
+def write(folder: Path, study: Study, board: Board, baseline: dict[str, Any]) -> None:
+    """Write leaderboard.csv, .json and .md and steps.csv into `folder`."""
+    files.write_text(folder / "leaderboard.csv", files.as_csv(board.rows))
+    files.write_text(folder / "steps.csv", files.as_csv(board.steps, steps.COLUMNS))
+    files.write_json(folder / "leaderboard.json", {"study": study.study, "baseline": baseline, **board._asdict()})
+    files.write_text(folder / "leaderboard.md", as_markdown(study, board, baseline))
+
+
+def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
     """The board, what any net must beat, and how to read it."""
+    rows = board.rows
     lines = [
         f"# Leaderboard of the study `{study.study}`",
         "",
@@ -34,6 +45,7 @@ def as_markdown(study: Study, rows: list[Row], baseline: dict[str, Any]) -> str:
         f" and {baseline['linear_top5_err']:.2f} %.",
         f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson for one seed, over seeds for several.",
         *findings(rows, baseline),
+        *history(board),
         "",
         "The two right-hand columns are published ImageNet figures: their order can be compared, their size cannot:",
         "",
@@ -55,6 +67,40 @@ def findings(rows: list[Row], baseline: dict[str, Any]) -> list[str]:
                 f"- **{row['entry']}** ({row['protocol']}) {what} by the recipe `{row['recipe']}` at this length."
             )
     return ["", "What did not train:", "", *found] if found else []
+
+
+def history(board: Board) -> list[str]:
+    """The steps of the history with their verdicts, and how far the whole order agrees."""
+    if not board.steps:
+        return []
+    lines = [
+        "",
+        "## The steps of the history",
+        "",
+        "| step | protocol | top-1 error % | change in points (95 %) | McNemar's p | error, first net = 1: here |"
+        " published | verdict |",
+        "|---|---|---:|---:|---:|---:|---:|---|",
+    ]
+    for step in board.steps:
+        cells = (
+            f"{step['before']} → {step['after']}",
+            step["protocol"],
+            f"{step['before_top1_err']:.2f} → {step['after_top1_err']:.2f}",
+            f"{step['change']:+.2f} ({step['change_low']:+.2f} to {step['change_high']:+.2f})",
+            f"{step['mcnemar_p']:.2g}",
+            "" if step["relative_err"] is None else f"{step['relative_err']:.2f}",
+            "" if step["relative_headline"] is None else f"{step['relative_headline']:.2f}",
+            step["verdict"],
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    for agreement in board.orders:
+        lines += [
+            "",
+            f"Kendall's tau between this order ({agreement['protocol']}) and that of the published headlines, over"
+            f" {len(agreement['entries'])} nets: {agreement['tau']:+.2f}"
+            f" ({agreement['tau_low']:+.2f} to {agreement['tau_high']:+.2f}); 1 is the same order, 0 none.",
+        ]
+    return lines
 
 
 def published_single(row: Row) -> str:

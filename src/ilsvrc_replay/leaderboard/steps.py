@@ -1,0 +1,102 @@
+"""The steps of the challenge's history, judged: did each net beat the one before it here too?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ilsvrc_replay.evaluation.statistics import bootstrap, interval, mcnemar, order_agreement
+from ilsvrc_replay.history.published import published
+from ilsvrc_replay.params import Study
+
+# Winners and those that became famous, in order; of each, the first that the study has.
+HISTORY = (
+    ("alexnet",),
+    ("zfnet", "zfnet_b"),
+    ("vgg16", "vgg19"),
+    ("googlenet",),
+    ("resnet152", "resnet101", "resnet50", "resnet34", "resnet18"),
+    ("inception_v4",),
+)
+COLUMNS = (
+    "protocol",
+    "before",
+    "after",
+    "before_top1_err",
+    "after_top1_err",
+    "change",
+    "change_low",
+    "change_high",
+    "relative_err",
+    "relative_headline",
+    "mcnemar_p",
+    "verdict",
+)
+
+
+def milestones(study: Study) -> list[str]:
+    """The study's entries that stand for the steps of the history, the earliest first."""
+    chosen = []
+    for alternatives in HISTORY:
+        present = [name for net in alternatives for name, entry in study.entries.items() if entry.architecture == net]
+        chosen += present[:1]
+    return chosen
+
+
+def steps(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """A row (of COLUMNS) for every step between two milestones of the study.
+
+    `wrong` says by entry which images each seed has wrong under `protocol`: masks (S, N). `change` is in points of
+    top-1 error, with the interval of a paired bootstrap; McNemar's test compares the first seeds. Relative figures
+    count the first milestone as 1.
+    """
+    names = milestones(study)
+    if len(names) < 2:
+        return []
+    stacked = np.stack([wrong[name] for name in names])
+    errors, draws = 100 * stacked.mean((1, 2)), bootstrap(stacked)
+    headlines = [headline(study, name) for name in names]
+    rows = []
+    for old, new in zip(range(len(names) - 1), range(1, len(names)), strict=True):
+        low, high = interval(draws[:, new] - draws[:, old])
+        values = (
+            protocol,
+            names[old],
+            names[new],
+            *(round(float(value), 4) for value in (errors[old], errors[new], errors[new] - errors[old], low, high)),
+            round(float(errors[new] / errors[0]), 4) if errors[0] else None,
+            round(headlines[new] / headlines[0], 4) if headlines[new] and headlines[0] else None,
+            float(f"{mcnemar(stacked[old, 0], stacked[new, 0]):.3g}"),
+            verdict(low, high),
+        )
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
+    return rows
+
+
+def verdict(low: float, high: float) -> str:
+    """Published history fell at every step: what the interval of a step's change says of that."""
+    return "reproduced" if high < 0 else "reversed" if low > 0 else "not resolved"
+
+
+def order(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
+    """Kendall's tau between the measured order and that of the published headlines, over all entries that have one."""
+    names = [name for name in study.entries if headline(study, name)]
+    figures = np.array([headline(study, name) for name in names])
+    if len(set(figures)) < 2:
+        return None
+    stacked = np.stack([wrong[name] for name in names])
+    low, high = interval(np.nan_to_num([order_agreement(errors, figures) for errors in bootstrap(stacked)]))
+    tau = order_agreement(stacked.mean((1, 2)), figures)
+    values = {"tau": tau, "tau_low": low, "tau_high": high}
+    return {
+        "protocol": protocol,
+        **{key: round(float(np.nan_to_num(value)), 4) for key, value in values.items()},
+        "entries": names,
+    }
+
+
+def headline(study: Study, name: str) -> float | None:
+    record = published().get(study.entries[name].architecture)
+    return record.headline.top5_err if record and record.headline else None

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ilsvrc_replay.leaderboard import render, steps
+from ilsvrc_replay.params import Study
+
+IMAGES = 2000
+
+
+def study(*names: str, **other: Any) -> Study:
+    families = {"vgg16": "vgg", "resnet18": "resnet", "resnet50": "resnet", "vgg19": "vgg"}
+    return Study.model_validate(
+        {
+            "study": "test",
+            "dataset": {"name": "fashion-mnist"},
+            "compute": {},
+            "evaluation": {"protocols": ["single_crop"]},
+            "seeds": [0],
+            "entries": {name: {"architecture": name, "family": families.get(name, name)} for name in names},
+        }
+        | other
+    )
+
+
+def wrong(share: float) -> np.ndarray:
+    """One seed that has the first `share` of the images wrong."""
+    return (np.arange(IMAGES) < share * IMAGES)[None]
+
+
+def test_milestones_are_the_historys_in_its_order_whatever_the_studys() -> None:
+    assert steps.milestones(study("resnet18", "vgg19", "googlenet", "resnet50", "alexnet", "densenet121")) == [
+        "alexnet",
+        "vgg19",
+        "googlenet",
+        "resnet50",
+    ]
+
+
+def test_every_step_has_its_verdict() -> None:
+    names = ("alexnet", "zfnet", "vgg16", "googlenet")
+    rows = steps.steps(
+        study(*names),
+        "single_crop",
+        {"alexnet": wrong(0.2), "zfnet": wrong(0.1), "vgg16": wrong(0.1005), "googlenet": wrong(0.15)},
+    )
+    assert [row["verdict"] for row in rows] == ["reproduced", "not resolved", "reversed"]
+    first = rows[0]
+    assert tuple(first) == steps.COLUMNS
+    assert (first["before_top1_err"], first["after_top1_err"], first["change"]) == (20, 10, -10)
+    assert first["change_low"] < -10 < first["change_high"] < 0
+    assert first["relative_err"] == 0.5
+    assert first["relative_headline"] == pytest.approx(11.7 / 16.4, abs=1e-4)
+    assert first["mcnemar_p"] < 1e-10
+    assert rows[1]["mcnemar_p"] == 1
+
+
+def test_the_order_of_the_headlines() -> None:
+    names = ("alexnet", "vgg16", "googlenet")
+    errors = {"alexnet": wrong(0.3), "vgg16": wrong(0.2), "googlenet": wrong(0.1)}
+    agreement = steps.order(study(*names), "single_crop", errors)
+    assert (agreement["tau"], agreement["tau_low"], agreement["tau_high"]) == (1, 1, 1)
+    reverse = steps.order(study(*names), "single_crop", dict(zip(names, reversed(errors.values()), strict=True)))
+    assert reverse["tau"] == -1
+
+
+def test_a_study_of_one_net_has_no_steps() -> None:
+    alone = study("alexnet")
+    assert steps.steps(alone, "single_crop", {"alexnet": wrong(0.2)}) == []
+    assert steps.order(alone, "single_crop", {"alexnet": wrong(0.2)}) is None
+
+
+def test_the_board_shows_steps_and_order() -> None:
+    both = study("alexnet", "vgg16")
+    errors = {"alexnet": wrong(0.2), "vgg16": wrong(0.1)}
+    text = "\n".join(
+        render.history(
+            render.Board([], steps.steps(both, "single_crop", errors), [steps.order(both, "single_crop", errors)])
+        )
+    )
+    for expected in ("| alexnet → vgg16 | single_crop | 20.00 → 10.00 | -10.00 (", "reproduced", "over 2 nets: +1.00"):
+        assert expected in text

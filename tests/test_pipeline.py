@@ -47,7 +47,7 @@ def test_mlflow_has_the_study_with_its_runs(clone: Clone) -> None:
     children = client.search_runs([experiment], f"tags.mlflow.parentRunId = '{parent.info.run_id}'")
     assert parent.info.status == "FINISHED"
     names = [file.path for file in client.list_artifacts(parent.info.run_id, "results")]
-    assert names == [f"results/leaderboard.{kind}" for kind in ("csv", "json", "md")]
+    assert names == [*(f"results/leaderboard.{kind}" for kind in ("csv", "json", "md")), "results/steps.csv"]
     assert sorted(child.info.run_name for child in children) == sorted(f"{name}-0" for name in NETS)
     board = {f"{row['entry']}-0": float(row["top1_err"]) for row in clone.board()}
     for child in children:

@@ -38,7 +38,8 @@ def bootstrap(wrong: np.ndarray) -> np.ndarray:
     by_run = np.ascontiguousarray(wrong.reshape(nets * seeds, images).T, dtype=np.float64)
     errors = []
     for _ in range(REPLICATES // CHUNK):
-        times_drawn = rng.multinomial(images, np.full(images, 1 / images), size=CHUNK)
+        redrawn = (np.bincount(rng.integers(images, size=images), minlength=images) for _ in range(CHUNK))
+        times_drawn = np.stack(list(redrawn))
         by_seed = (times_drawn @ by_run / images).reshape(CHUNK, nets, seeds)
         drawn = rng.integers(seeds, size=(CHUNK, nets, seeds))
         errors.append(100 * np.take_along_axis(by_seed, drawn, axis=2).mean(2))

@@ -93,6 +93,14 @@ def history(board: Board) -> list[str]:
             step["verdict"],
         )
         lines.append(f"| {' | '.join(cells)} |")
+    scope = "A verdict holds for these nets at this width and length of training"
+    if any(row["seeds"] == 1 for row in board.rows):
+        scope += "; with one seed its interval knows the chance of the images, not that of another seed"
+    lines += [
+        "",
+        "History fell at every step: *reproduced* is a fall here too, *reversed* a rise, both with 95 % confidence, and"
+        f" *not resolved* is neither. {scope}.",
+    ]
     for agreement in board.orders:
         lines += [
             "",

@@ -60,6 +60,12 @@ def test_mlflow_has_the_study_with_its_runs(clone: Clone) -> None:
         assert len(tags["mlflow.source.git.commit"]) == 40
 
 
+def test_the_terminals_board_is_whole_in_80_columns(clone: Clone) -> None:
+    table = [line for line in clone.run("replay", "show").splitlines() if "│" in line]
+    assert {line.split("│")[2].strip() for line in table} == set(NETS)
+    assert all(len(line) <= 80 and "…" not in line for line in table)
+
+
 def test_a_second_run_does_nothing(clone: Clone) -> None:
     before = (clone.folder / "dvc.lock").read_bytes()
     start = time.monotonic()

@@ -26,7 +26,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
 
 def test_a_study_ends_with_its_board(clone: Clone) -> None:
     said = clone.run("replay", "run", "--jobs", "2")
-    assert "Study miniature: digits, 500 test images" in said
+    assert "Study miniature: top-1 error on 500 images of digits" in said
     rows = clone.board()
     assert [row["entry"] for row in rows] == NETS
     assert all(row["images"] == "500" and row["dataset"] == "digits" for row in rows)

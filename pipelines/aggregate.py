@@ -7,6 +7,7 @@ import torch
 
 from ilsvrc_replay import files, scores
 from ilsvrc_replay.leaderboard import render, steps, table
+from ilsvrc_replay.leaderboard.board import Board
 from ilsvrc_replay.params import Study, load_study, run_name
 from ilsvrc_replay.stage import run_stage
 from ilsvrc_replay.tracking import Tracker
@@ -24,7 +25,7 @@ def main() -> None:
     report(study.study, board.rows, metrics, results)
 
 
-def judge(study: Study, rows: list[dict]) -> render.Board:
+def judge(study: Study, rows: list[dict]) -> Board:
     """The board with what the predictions say, image by image, of the steps and the order of the history."""
     judged, orders = [], []
     for protocol in study.evaluation.protocols:
@@ -34,7 +35,7 @@ def judge(study: Study, rows: list[dict]) -> render.Board:
         }
         judged += steps.steps(study, protocol, wrong)
         orders += [agreement] if (agreement := steps.order(study, protocol, wrong)) else []
-    return render.Board(rows, judged, orders)
+    return Board(rows, judged, orders)
 
 
 def wrong_images(run: str, protocol: str) -> np.ndarray:

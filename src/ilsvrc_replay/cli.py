@@ -26,7 +26,7 @@ def main() -> None:
 
 @app.command("run")
 def run_study(
-    jobs: Annotated[int, typer.Option(min=0, help="runs at once; 0: as many as the cores carry")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="runs at once; 0: one more than the cores carry")] = 0,
 ) -> None:
     """Bring the study in params.yaml up to date, several runs at once, and print its leaderboard."""
     from ilsvrc_replay.checking import check  # here, as it imports torch, which the other commands do without

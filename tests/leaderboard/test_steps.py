@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ilsvrc_replay.leaderboard import render, steps
+from ilsvrc_replay.leaderboard.board import STEP_COLUMNS, Board
 from ilsvrc_replay.params import Study
 
 IMAGES = 2000
@@ -49,7 +50,7 @@ def test_every_step_has_its_verdict() -> None:
     )
     assert [row["verdict"] for row in rows] == ["reproduced", "not resolved", "reversed"]
     first = rows[0]
-    assert tuple(first) == steps.COLUMNS
+    assert tuple(first) == STEP_COLUMNS
     assert (first["before_top1_err"], first["after_top1_err"], first["change"]) == (20, 10, -10)
     assert first["change_low"] < -10 < first["change_high"] < 0
     assert first["relative_err"] == 0.5
@@ -77,9 +78,7 @@ def test_the_board_shows_steps_and_order() -> None:
     both = study("alexnet", "vgg16")
     errors = {"alexnet": wrong(0.2), "vgg16": wrong(0.1)}
     text = "\n".join(
-        render.history(
-            render.Board([], steps.steps(both, "single_crop", errors), [steps.order(both, "single_crop", errors)])
-        )
+        render.history(Board([], steps.steps(both, "single_crop", errors), [steps.order(both, "single_crop", errors)]))
     )
     for expected in ("| alexnet → vgg16 | single_crop | 20.00 → 10.00 | -10.00 (", "reproduced", "over 2 nets: +1.00"):
         assert expected in text

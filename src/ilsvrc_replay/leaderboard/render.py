@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard import steps
+from ilsvrc_replay.leaderboard.board import STEP_COLUMNS, Board, Row
 from ilsvrc_replay.params import Study
-
-Row = dict[str, Any]
-
-
-class Board(NamedTuple):
-    """What a study found: the rows of table.py, the steps of steps.py and the agreement of order, one a protocol."""
-
-    rows: list[Row]
-    steps: list[Row]
-    orders: list[Row]
 
 
 def write(folder: Path, study: Study, board: Board, baseline: dict[str, Any]) -> None:
     """Write leaderboard.csv, .json and .md and steps.csv into `folder`."""
     files.write_text(folder / "leaderboard.csv", files.as_csv(board.rows))
-    files.write_text(folder / "steps.csv", files.as_csv(board.steps, steps.COLUMNS))
+    files.write_text(folder / "steps.csv", files.as_csv(board.steps, STEP_COLUMNS))
     files.write_json(folder / "leaderboard.json", {"study": study.study, "baseline": baseline, **board._asdict()})
     files.write_text(folder / "leaderboard.md", as_markdown(study, board, baseline))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ilsvrc_replay.evaluation.statistics import bootstrap, interval, mcnemar, order_agreement
 from ilsvrc_replay.history.published import published
+from ilsvrc_replay.leaderboard.board import STEP_COLUMNS
 from ilsvrc_replay.params import Study
 
 # Winners and those that became famous, in order; of each, the first that the study has.
@@ -19,20 +20,6 @@ HISTORY = (
     ("googlenet",),
     ("resnet152", "resnet101", "resnet50", "resnet34", "resnet18"),
     ("inception_v4",),
-)
-COLUMNS = (
-    "protocol",
-    "before",
-    "after",
-    "before_top1_err",
-    "after_top1_err",
-    "change",
-    "change_low",
-    "change_high",
-    "relative_err",
-    "relative_headline",
-    "mcnemar_p",
-    "verdict",
 )
 
 
@@ -46,7 +33,7 @@ def milestones(study: Study) -> list[str]:
 
 
 def steps(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """A row (of COLUMNS) for every step between two milestones of the study.
+    """A row (of STEP_COLUMNS) for every step between two milestones of the study.
 
     `wrong` says by entry which images each seed has wrong under `protocol`: masks (S, N). `change` is in points of
     top-1 error, with the interval of a paired bootstrap; McNemar's test compares the first seeds. Relative figures
@@ -71,7 +58,7 @@ def steps(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> list[
             float(f"{mcnemar(stacked[old, 0], stacked[new, 0]):.3g}"),
             verdict(low, high),
         )
-        rows.append(dict(zip(COLUMNS, values, strict=True)))
+        rows.append(dict(zip(STEP_COLUMNS, values, strict=True)))
     return rows
 
 

@@ -1,0 +1,31 @@
+"""What a study found, as plain data: made by table.py and steps.py, written by render.py."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Row = dict[str, Any]
+
+STEP_COLUMNS = (
+    "protocol",
+    "before",
+    "after",
+    "before_top1_err",
+    "after_top1_err",
+    "change",
+    "change_low",
+    "change_high",
+    "relative_err",
+    "relative_headline",
+    "mcnemar_p",
+    "verdict",
+)
+
+
+class Board(NamedTuple):
+    """The rows of every entry and protocol, the history's steps (of STEP_COLUMNS), and each protocol's agreement of
+    order."""
+
+    rows: list[Row]
+    steps: list[Row]
+    orders: list[Row]

@@ -21,6 +21,7 @@ PROTOCOLS = (  # evaluation/protocols.py defines them
     "dense",
     "dense_3_scales",
     "dense_5_scales",
+    "training_images",
 )
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Fraction = Annotated[float, Field(gt=0, lt=1)]

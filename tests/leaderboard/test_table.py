@@ -78,7 +78,7 @@ def test_files_agree_and_state_what_any_net_must_beat() -> None:
     rows = table.rows(study, {"alexnet-0": measured(12)}, {})
     (from_csv,) = csv.DictReader(io.StringIO(files.as_csv(rows)))
     assert float(from_csv["top1_err"]) == rows[0]["top1_err"]
-    text = render.as_markdown(study, Board(rows, [], []), BASELINE)
+    text = render.as_markdown(study, Board(rows, [], [], []), BASELINE)
     for expected in ("90.0 %", "15.59 %", "10,000 test images of fashion-mnist", "12.00 (", "18.2 (ten_crop)"):
         assert expected in text
 
@@ -87,6 +87,6 @@ def test_files_agree_and_state_what_any_net_must_beat() -> None:
 def test_the_board_says_what_did_not_train(error: float, words: str | None) -> None:
     study = board([0], {"alexnet": "alexnet"})
     rows = table.rows(study, {"alexnet-0": measured(error)}, {})
-    text = render.as_markdown(study, Board(rows, [], []), BASELINE)
+    text = render.as_markdown(study, Board(rows, [], [], []), BASELINE)
     assert ("What did not train" in text) == (words is not None)
     assert words is None or words in text

@@ -22,8 +22,7 @@ class Architecture:
 
     `construct` makes it for square images of `input_size` px with `channels`, and for `classes`, with its parameters
     wherever the default device is. `initialise` then fills them in place as the paper says; None leaves to each layer
-    what the library that ships the net starts it with. `fixed_deviation` says that the paper states the deviation of
-    all weights as one number, whatever a layer's size.
+    what the library that ships the net starts it with.
     """
 
     name: str
@@ -32,5 +31,4 @@ class Architecture:
     input_size: int = 224
     channels: int = 3
     classes: int = 1000
-    fixed_deviation: bool = False
     normalisation: Normalisation | None = None  # None: the data set's own

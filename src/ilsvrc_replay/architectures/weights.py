@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
 from ilsvrc_replay.architectures.architecture import Architecture
-from ilsvrc_replay.architectures.layers import fan_in, init_glorot, init_he, init_orthogonal, weighted_layers
+from ilsvrc_replay.architectures.layers import init_glorot, init_he, init_orthogonal
 
 RULES = {"he": init_he, "glorot": init_glorot, "orthogonal": init_orthogonal}
 
@@ -38,8 +36,6 @@ def materialise(
     rule = RULES.get(init, architecture.initialise)
     if rule is not None:
         rule(net)
-    if init == "paper" and architecture.fixed_deviation:
-        keep_variance(net, architecture)
     blocks = [block for block in net.modules() if is_residual(block)]
     inside = {layer for block in blocks for layer in block.modules()}
     for layer in net.modules():
@@ -53,19 +49,6 @@ def materialise(
 def is_residual(block: nn.Module) -> bool:
     """Whether `block` adds its input to what it computes; plain blocks of the ResNet family do not."""
     return hasattr(block, "zero_init_last") and getattr(block, "shortcut", ...) is not None
-
-
-@torch.no_grad()
-def keep_variance(net: nn.Module, architecture: Architecture) -> None:
-    """Let the layers of a slimmed `net` start with the output variance that they have in the published net.
-
-    A stated deviation such as 0.01 fits layers that sum thousands of inputs; with an eighth of them the signal would
-    die out on its way.
-    """
-    with torch.device("meta"):
-        published = architecture.construct()
-    for (_, layer), (_, original) in zip(weighted_layers(net), weighted_layers(published), strict=True):
-        layer.weight.mul_(math.sqrt(fan_in(original) / fan_in(layer)))
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from ilsvrc_replay.architectures.counting import count_macs, count_parameters
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.devices import choose_device
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.evaluation.protocols import Examiner, parse, predict
+from ilsvrc_replay.evaluation.protocols import TRAINING, Examiner, parse, predict
 from ilsvrc_replay.params import Study
 
 WEIGHTS, RECORD = "weights.safetensors", "training.json"
@@ -41,10 +41,12 @@ def evaluate(study: Study, name: str, packed: Packed, run: Path, predictions: Pa
     net.to(device=device, memory_format=torch.channels_last).eval()
     test_scale = files.read_json(run / RECORD)["recipe"]["test_scale"]
     examiner = Examiner(net, packed.pixels(device, architecture.normalisation), size, test_scale)
-    images, labels = packed.images("test"), packed.labels("test")
-    arrays = {"weights_sha256": np.array(files.sha256(run / WEIGHTS)), "labels": labels.numpy()}
+    arrays = {"weights_sha256": np.array(files.sha256(run / WEIGHTS))}
     for protocol in study.protocols(name):
         kind, limit = parse(protocol)
+        split, known = ("train", "training_labels") if kind == TRAINING else ("test", "labels")
+        images, labels = packed.images(split), packed.labels(split)
+        arrays[known] = labels.numpy()
         probabilities = predict(examiner, kind, images[:limit], study.evaluation.batch_size)
         metrics[protocol] = {
             "images": len(probabilities),

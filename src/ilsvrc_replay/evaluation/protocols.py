@@ -2,6 +2,7 @@
 
 A protocol is defined by ratios to the side of the net's input (224 px in most papers), so that it exists at every size.
 Its views are cut on the device, for many images at once. `@N` after its name takes the first N test images alone.
+`training_images` is the single crop of the images that the net was trained on: how well it fits, not how good it is.
 
 Packed images are square. The three squares of GoogLeNet's 144 crops are then one, and so are both readings of ten
 crops; equal views are computed once and counted as often as they occur.
@@ -56,6 +57,9 @@ PROTOCOLS: dict[str, Crops | Dense] = {
 }
 
 
+TRAINING = "training_images"
+
+
 class Examiner(NamedTuple):
     """A net with what it must know of its images: their statistics, the side of its input, and the side that test
     images are resized to before their single crop, in sides of that input."""
@@ -68,7 +72,7 @@ class Examiner(NamedTuple):
     def probabilities(self, protocol: str, images: Tensor) -> Tensor:
         """uint8 images (N, C, S, S) to class probabilities (N, K)."""
         images = images / 255
-        if protocol == "single_crop":
+        if protocol in ("single_crop", TRAINING):
             return self.softmax(self.net, centre(resized(images, round(self.test_scale * self.size)), self.size))
         plan = PROTOCOLS[protocol]
         views = self.crops(plan, images) if isinstance(plan, Crops) else self.dense(plan, images)

@@ -1,0 +1,210 @@
+"""The charts of a study, in Vega-Lite: one specification for the page, the SVG and the PNG.
+
+Colours are Okabe and Ito's, which stay apart for those who do not see all colours. Lines and words are drawn in
+`currentColor`, so that the page's own colour, light or dark, is theirs.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+import altair as alt
+
+from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.leaderboard.curve import HEADLINE, PAPER, Curve, series_here
+from ilsvrc_replay.leaderboard.labels import SIZES, around, attach
+
+INK, BLUE, VERMILLION, GREEN, GREY = "currentColor", "#0072B2", "#D55E00", "#009E73", "#888888"
+VERDICTS = {"reproduced": GREEN, "not resolved": GREY, "reversed": VERMILLION}
+FONT = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
+NARROW = 480  # px of chart, under which names are laid out anew
+DOMAIN = {"domainOpacity": 0.4, "tickOpacity": 0.4}
+
+
+def config() -> dict[str, Any]:
+    axis = {"gridColor": INK, "gridOpacity": 0.1, "labelFlush": False, "domainColor": INK, "tickColor": INK}
+    words = {"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"}
+    legend = {"orient": "top", "direction": "vertical", "columns": 1, "labelLimit": 0, "title": None, "symbolOpacity": 1}
+    return {
+        "font": FONT,
+        "view": {"stroke": None},
+        "axis": {**axis, **words, **DOMAIN},
+        "legend": {**legend, "labelColor": INK, "labelFontSize": 12},
+        "text": {"color": INK, "fontSize": 11},
+        "rule": {"color": INK},
+    }
+
+
+def spec(chart: alt.LayerChart, description: str) -> dict[str, Any]:
+    """The specification of a chart as wide as its place, as plain data."""
+    chart = chart.properties(description=description)
+    return chart.to_dict() | {"config": config()}
+
+
+def table(rows: list[Row]) -> alt.Data:
+    """Rows as a chart reads them: figures to six digits, nothing where nothing is known."""
+    kept = [
+        {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in row.items() if value is not None}
+        for row in rows
+    ]
+    return alt.Data(values=kept)
+
+
+def of_protocol(protocol: str) -> tuple[alt.Parameter, str]:
+    """The parameter that a page sets to show another protocol, and the filter that it steers."""
+    return alt.param(name="protocol", value=protocol), "!isValid(datum.protocol) || datum.protocol == protocol"
+
+
+def names(base: alt.Chart, **encodings: Any) -> list[alt.Chart]:
+    """The layer of names at the places found for them, in a wide and in a narrow chart."""
+    layers = []
+    for size, shown in (("wide", f"width >= {NARROW}"), ("narrow", f"width < {NARROW}")):
+        mark = {key: alt.ExprRef(f"datum.{size}_{key}") for key in ("dx", "dy", "align")}
+        opacity = alt.ExprRef(f"{shown} ? 1 : 0")
+        text = base.transform_filter(f"datum.{size}_align").mark_text(**mark, baseline="middle", opacity=opacity, aria=False)
+        layers.append(text.encode(text="name:N", **encodings))
+    return layers
+
+
+def history(curve: Curve, rows: list[Row], protocol: str) -> alt.LayerChart:
+    """The history's curve: points of three kinds, the winners' line, and this study's own."""
+    param, chosen = of_protocol(protocol)
+    here = list(dict.fromkeys(series_here(row) for row in sorted(rows, key=lambda row: row["kind"] == "ensemble")))
+    present = [name for name in (HEADLINE, PAPER, *here) if any(p["series"] == name for p in curve.points)]
+    looks = {HEADLINE: (INK, "diamond"), PAPER: (BLUE, "triangle-down")}
+    looks |= dict(zip(here, ((VERMILLION, "circle"), (VERMILLION, "square")), strict=False))
+    low, high = curve.years
+    x = alt.X("x:Q").scale(domain=[low - 0.6, high + 0.6], nice=False)
+    x = x.axis(values=list(range(low, high + 1)), format="d", title=None, grid=False)
+    y = alt.Y("err:Q").scale(domain=[0, curve.top], nice=False).title(curve.view.axis)
+    color = alt.Color("series:N").scale(domain=present, range=[looks[name][0] for name in present])
+    shape = alt.Shape("series:N").scale(domain=present, range=[looks[name][1] for name in present])
+    base = alt.Chart(table(curve.points)).transform_filter(chosen)
+    joined = base.transform_filter("isValid(datum.order)").mark_line(strokeWidth=1.6, opacity=0.55, aria=False)
+    layers = [
+        joined.encode(x=x, y=y, color=color.legend(None), order="order:Q", detail="series:N"),
+        base.transform_filter("isValid(datum.high)")
+        .mark_rule(opacity=0.6, strokeWidth=1.4, aria=False)
+        .encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=color.legend(None)),
+        base.mark_point(filled=True, size=62, opacity=1).encode(
+            x=x, y=y, color=color.legend(title=None), shape=shape, tooltip="says:N", description="says:N"
+        ),
+        *names(base, x=x, y=y),
+    ]
+    if curve.rules:
+        lines = alt.Chart(table(curve.rules))
+        layers[:0] = [
+            lines.mark_rule(strokeDash=[4, 4], opacity=0.6, aria=False).encode(y="err:Q"),
+            lines.mark_text(align="left", dx=4, dy=-7, opacity=0.8, aria=False).encode(
+                x=alt.value(0), y="err:Q", text="name:N"
+            ),
+        ]
+    return alt.layer(*layers).add_params(param).properties(width="container", height=330)
+
+
+def cost(rows: list[Row], column: str, title: str, protocol: str) -> alt.LayerChart:
+    """Error against what a net costs (`column`, in a logarithmic scale)."""
+    param, chosen = of_protocol(protocol)
+    points = [
+        {
+            "cost": row[column],
+            **{key: row[f"top1_err{bound}"] for key, bound in (("err", ""), ("low", "_low"), ("high", "_high"))},
+            **{"name": row["entry"], "kind": row["kind"], "protocol": row["protocol"]},
+            "says": f"{row['entry']}: {row['top1_err']:.2f} % ({row['top1_err_low']:.2f} to {row['top1_err_high']:.2f})"
+            f" top-1 error, {row['param_count']:,} parameters, {1000 * row['gmacs']:.4g} M multiply-adds",
+        }
+        for row in rows
+    ]
+    costs, lows, highs = ([point[key] for point in points] for key in ("cost", "low", "high"))
+    across = (min(costs) / 1.5, max(costs) * 1.5)
+    margin = 0.04 * (max(highs) - min(lows)) or 1.0
+    up = (max(0.0, min(lows) - margin), max(highs) + margin)
+    for size in SIZES:
+        name_costs(points, size, across, up)
+    x = alt.X("cost:Q").scale(type="log", domain=across, nice=False).title(title)
+    x = x.axis(grid=False, format="~s", tickCount=5)
+    y = alt.Y("err:Q").scale(domain=up, nice=False, zero=False).title("top-1 error, %")
+    base = alt.Chart(table(points)).transform_filter(chosen)
+    kinds = [kind for kind in ("single", "ensemble") if any(point["kind"] == kind for point in points)]
+    legend = alt.Legend(title=None) if len(kinds) > 1 else None
+    shape = alt.Shape("kind:N", legend=legend).scale(domain=["single", "ensemble"], range=["circle", "square"])
+    return (
+        alt.layer(
+            base.mark_rule(opacity=0.35, color=VERMILLION, aria=False).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
+            base.mark_point(filled=True, size=60, opacity=1, color=VERMILLION).encode(
+                x=x, y=y, shape=shape, tooltip="says:N", description="says:N"
+            ),
+            *names(base, x=x, y=y),
+        )
+        .add_params(param)
+        .properties(width="container", height=330)
+    )
+
+
+def name_costs(points: list[Row], size: str, across: tuple[float, float], up: tuple[float, float]) -> None:
+    """Lay out the names of a cost chart of `size`, protocol by protocol."""
+    width, height = SIZES[size]
+    for protocol in dict.fromkeys(point["protocol"] for point in points):
+        shown = [point for point in points if point["protocol"] == protocol]
+        spots = [
+            (
+                width * log(point["cost"] / across[0]) / log(across[1] / across[0]),
+                height * (up[1] - point["err"]) / (up[1] - up[0]),
+            )
+            for point in shown
+        ]
+        attach(shown, size, spots, [around(x, y) for x, y in spots])
+
+
+def steps(steps: list[Row], protocol: str) -> alt.LayerChart:
+    """The change of each step with its interval: left of the line the error falls, as history's did."""
+    param, chosen = of_protocol(protocol)
+    rows = [
+        {**{key: step[key] for key in ("change", "change_low", "change_high", "verdict", "protocol")},
+         "step": f"{step['before']} → {step['after']}",
+         "says": f"{step['before']} to {step['after']}: {step['change']:+.2f} points"
+         f" ({step['change_low']:+.2f} to {step['change_high']:+.2f}), {step['verdict']}"}
+        for step in steps
+    ]
+    base = alt.Chart(table(rows)).transform_filter(chosen)
+    y = alt.Y("step:N", sort=None, title=None).axis(domain=False, ticks=False, labelLimit=170, labelPadding=8)
+    x = alt.X("change:Q").title("change of the top-1 error, points").scale(nice=True)
+    color = alt.Color("verdict:N").scale(domain=list(VERDICTS), range=list(VERDICTS.values()))
+    shape = alt.Shape("verdict:N").scale(domain=list(VERDICTS), range=["triangle-left", "circle", "triangle-right"])
+    zero = alt.Chart(alt.Data(values=[{}])).mark_rule(opacity=0.6, aria=False).encode(x=alt.datum(0))
+    return (
+        alt.layer(
+            zero,
+            base.mark_rule(strokeWidth=2, aria=False).encode(
+                x=alt.X("change_low:Q"), x2="change_high:Q", y=y, color=color.legend(None)
+            ),
+            base.mark_point(filled=True, size=80, opacity=1).encode(
+                x=x, y=y, color=color.legend(title=None), shape=shape, tooltip="says:N", description="says:N"
+            ),
+        )
+        .add_params(param)
+        .properties(width="container", height=alt.Step(30))
+    )
+
+
+def training(curves: list[Row], entry: str) -> alt.LayerChart:
+    """The validation error of all runs over their epochs, those of `entry` in front."""
+    param = alt.param(name="entry", value=entry)
+    columns = ("entry", "seed", "epoch", "val_top1_err")
+    rows = [{**{key: row[key] for key in columns}, "run": f"{row['entry']}-{row['seed']}"} for row in curves]
+    base = alt.Chart(table(rows)).encode(
+        x=alt.X("epoch:Q").axis(title=None, grid=False, tickCount=4).scale(nice=False),
+        y=alt.Y("val_top1_err:Q").axis(title=None, tickCount=4).scale(zero=False),
+        detail="run:N",
+    )
+    return (
+        alt.layer(
+            base.mark_line(strokeWidth=0.8, color=INK, opacity=0.16, aria=False),
+            base.transform_filter("datum.entry == entry").mark_line(
+                strokeWidth=2, color=VERMILLION, point={"size": 18, "color": VERMILLION}, aria=False
+            ),
+        )
+        .add_params(param)
+        .properties(width="container", height=110)
+    )

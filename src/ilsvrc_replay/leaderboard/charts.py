@@ -6,6 +6,7 @@ Colours are Okabe and Ito's, which stay apart for those who do not see all colou
 
 from __future__ import annotations
 
+from itertools import groupby
 from math import log
 from typing import Any
 
@@ -19,16 +20,31 @@ INK, BLUE, VERMILLION, GREEN, GREY = "currentColor", "#0072B2", "#D55E00", "#009
 VERDICTS = {"reproduced": GREEN, "not resolved": GREY, "reversed": VERMILLION}
 FONT = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
 NARROW = 480  # px of chart, under which names are laid out anew
+OUTLINE = 24  # points at the most
 DOMAIN = {"domainOpacity": 0.4, "tickOpacity": 0.4}
 
 
 def config() -> dict[str, Any]:
     axis = {"gridColor": INK, "gridOpacity": 0.1, "labelFlush": False, "domainColor": INK, "tickColor": INK}
-    words = {"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"}
-    legend = {"orient": "top", "direction": "vertical", "columns": 1, "labelLimit": 0, "title": None, "symbolOpacity": 1}
+    words = {
+        "labelColor": INK,
+        "titleColor": INK,
+        "labelFontSize": 11,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+    }
+    legend = {
+        "orient": "top",
+        "direction": "vertical",
+        "columns": 1,
+        "labelLimit": 0,
+        "title": None,
+        "symbolOpacity": 1,
+    }
     return {
         "font": FONT,
         "view": {"stroke": None},
+        "background": "transparent",
         "axis": {**axis, **words, **DOMAIN},
         "legend": {**legend, "labelColor": INK, "labelFontSize": 12},
         "text": {"color": INK, "fontSize": 11},
@@ -39,13 +55,17 @@ def config() -> dict[str, Any]:
 def spec(chart: alt.LayerChart, description: str) -> dict[str, Any]:
     """The specification of a chart as wide as its place, as plain data."""
     chart = chart.properties(description=description)
-    return chart.to_dict() | {"config": config()}
+    return chart.to_dict() | {"config": config(), "autosize": {"type": "fit-x", "contains": "padding"}}
 
 
 def table(rows: list[Row]) -> alt.Data:
     """Rows as a chart reads them: figures to six digits, nothing where nothing is known."""
     kept = [
-        {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in row.items() if value is not None}
+        {
+            key: float(f"{value:.6g}") if isinstance(value, float) else value
+            for key, value in row.items()
+            if value is not None
+        }
         for row in rows
     ]
     return alt.Data(values=kept)
@@ -56,15 +76,25 @@ def of_protocol(protocol: str) -> tuple[alt.Parameter, str]:
     return alt.param(name="protocol", value=protocol), "!isValid(datum.protocol) || datum.protocol == protocol"
 
 
-def names(base: alt.Chart, **encodings: Any) -> list[alt.Chart]:
-    """The layer of names at the places found for them, in a wide and in a narrow chart."""
+def names(base: alt.Chart, color: str) -> list[alt.Chart]:
+    """The layers of names at the places found for them, in a wide and in a narrow chart."""
     layers = []
     for size, shown in (("wide", f"width >= {NARROW}"), ("narrow", f"width < {NARROW}")):
         mark = {key: alt.ExprRef(f"datum.{size}_{key}") for key in ("dx", "dy", "align")}
         opacity = alt.ExprRef(f"{shown} ? 1 : 0")
-        text = base.transform_filter(f"datum.{size}_align").mark_text(**mark, baseline="middle", opacity=opacity, aria=False)
-        layers.append(text.encode(text="name:N", **encodings))
+        text = base.transform_filter(f"datum.{size}_align").mark_text(
+            **mark, baseline="middle", opacity=opacity, color=color, aria=False
+        )
+        layers.append(text.encode(text="name:N"))
     return layers
+
+
+def joined(base: alt.Chart, color: str) -> alt.Chart:
+    """A line through the points that have a place in an order."""
+    line = base.transform_filter("isValid(datum.order)").mark_line(
+        strokeWidth=1.6, opacity=0.55, color=color, aria=False
+    )
+    return line.encode(order="order:Q")
 
 
 def history(curve: Curve, rows: list[Row], protocol: str) -> alt.LayerChart:
@@ -78,19 +108,19 @@ def history(curve: Curve, rows: list[Row], protocol: str) -> alt.LayerChart:
     x = alt.X("x:Q").scale(domain=[low - 0.6, high + 0.6], nice=False)
     x = x.axis(values=list(range(low, high + 1)), format="d", title=None, grid=False)
     y = alt.Y("err:Q").scale(domain=[0, curve.top], nice=False).title(curve.view.axis)
-    color = alt.Color("series:N").scale(domain=present, range=[looks[name][0] for name in present])
-    shape = alt.Shape("series:N").scale(domain=present, range=[looks[name][1] for name in present])
-    base = alt.Chart(table(curve.points)).transform_filter(chosen)
-    joined = base.transform_filter("isValid(datum.order)").mark_line(strokeWidth=1.6, opacity=0.55, aria=False)
+    color = alt.Color("series:N", title=None).scale(domain=present, range=[looks[name][0] for name in present])
+    shape = alt.Shape("series:N", title=None).scale(domain=present, range=[looks[name][1] for name in present])
+    base = alt.Chart(table(curve.points)).transform_filter(chosen).encode(x=x, y=y)
+    published, own = base.transform_filter("!isValid(datum.protocol)"), base.transform_filter("isValid(datum.protocol)")
     layers = [
-        joined.encode(x=x, y=y, color=color.legend(None), order="order:Q", detail="series:N"),
-        base.transform_filter("isValid(datum.high)")
-        .mark_rule(opacity=0.6, strokeWidth=1.4, aria=False)
-        .encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=color.legend(None)),
-        base.mark_point(filled=True, size=62, opacity=1).encode(
-            x=x, y=y, color=color.legend(title=None), shape=shape, tooltip="says:N", description="says:N"
+        joined(published, INK),
+        joined(own, VERMILLION),
+        own.mark_rule(opacity=0.6, strokeWidth=1.4, color=VERMILLION, aria=False).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_point(filled=True, size=66, opacity=1).encode(
+            color=color, shape=shape, tooltip="says:N", description="says:N"
         ),
-        *names(base, x=x, y=y),
+        *names(published, INK),
+        *names(own, VERMILLION),
     ]
     if curve.rules:
         lines = alt.Chart(table(curve.rules))
@@ -103,12 +133,12 @@ def history(curve: Curve, rows: list[Row], protocol: str) -> alt.LayerChart:
     return alt.layer(*layers).add_params(param).properties(width="container", height=330)
 
 
-def cost(rows: list[Row], column: str, title: str, protocol: str) -> alt.LayerChart:
-    """Error against what a net costs (`column`, in a logarithmic scale)."""
+def cost(rows: list[Row], column: str, unit: float, title: str, protocol: str) -> alt.LayerChart:
+    """Error against what a net costs: `column` times `unit`, on a logarithmic scale titled `title`."""
     param, chosen = of_protocol(protocol)
     points = [
         {
-            "cost": row[column],
+            "cost": round(row[column] * unit),
             **{key: row[f"top1_err{bound}"] for key, bound in (("err", ""), ("low", "_low"), ("high", "_high"))},
             **{"name": row["entry"], "kind": row["kind"], "protocol": row["protocol"]},
             "says": f"{row['entry']}: {row['top1_err']:.2f} % ({row['top1_err_low']:.2f} to {row['top1_err_high']:.2f})"
@@ -123,19 +153,22 @@ def cost(rows: list[Row], column: str, title: str, protocol: str) -> alt.LayerCh
     for size in SIZES:
         name_costs(points, size, across, up)
     x = alt.X("cost:Q").scale(type="log", domain=across, nice=False).title(title)
-    x = x.axis(grid=False, format="~s", tickCount=5)
+    ticks = [
+        step * 10**power for power in range(4, 13) for step in (1, 2, 5) if across[0] <= step * 10**power <= across[1]
+    ]
+    x = x.axis(grid=False, format="~s", values=ticks)
     y = alt.Y("err:Q").scale(domain=up, nice=False, zero=False).title("top-1 error, %")
-    base = alt.Chart(table(points)).transform_filter(chosen)
+    base = alt.Chart(table(points)).transform_filter(chosen).encode(x=x, y=y)
     kinds = [kind for kind in ("single", "ensemble") if any(point["kind"] == kind for point in points)]
     legend = alt.Legend(title=None) if len(kinds) > 1 else None
     shape = alt.Shape("kind:N", legend=legend).scale(domain=["single", "ensemble"], range=["circle", "square"])
     return (
         alt.layer(
-            base.mark_rule(opacity=0.35, color=VERMILLION, aria=False).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
+            base.mark_rule(opacity=0.35, color=VERMILLION, aria=False).encode(y=alt.Y("low:Q"), y2="high:Q"),
             base.mark_point(filled=True, size=60, opacity=1, color=VERMILLION).encode(
-                x=x, y=y, shape=shape, tooltip="says:N", description="says:N"
+                shape=shape, tooltip="says:N", description="says:N"
             ),
-            *names(base, x=x, y=y),
+            *names(base, INK),
         )
         .add_params(param)
         .properties(width="container", height=330)
@@ -160,51 +193,60 @@ def name_costs(points: list[Row], size: str, across: tuple[float, float], up: tu
 def steps(steps: list[Row], protocol: str) -> alt.LayerChart:
     """The change of each step with its interval: left of the line the error falls, as history's did."""
     param, chosen = of_protocol(protocol)
+    kept = ("change", "change_low", "change_high", "verdict", "protocol")
     rows = [
-        {**{key: step[key] for key in ("change", "change_low", "change_high", "verdict", "protocol")},
-         "step": f"{step['before']} → {step['after']}",
-         "says": f"{step['before']} to {step['after']}: {step['change']:+.2f} points"
-         f" ({step['change_low']:+.2f} to {step['change_high']:+.2f}), {step['verdict']}"}
+        {
+            **{key: step[key] for key in kept},
+            "step": f"{step['before']} → {step['after']}",
+            "says": f"{step['before']} to {step['after']}: {step['change']:+.2f} points"
+            f" ({step['change_low']:+.2f} to {step['change_high']:+.2f}), {step['verdict']}",
+        }
         for step in steps
     ]
-    base = alt.Chart(table(rows)).transform_filter(chosen)
-    y = alt.Y("step:N", sort=None, title=None).axis(domain=False, ticks=False, labelLimit=170, labelPadding=8)
-    x = alt.X("change:Q").title("change of the top-1 error, points").scale(nice=True)
-    color = alt.Color("verdict:N").scale(domain=list(VERDICTS), range=list(VERDICTS.values()))
-    shape = alt.Shape("verdict:N").scale(domain=list(VERDICTS), range=["triangle-left", "circle", "triangle-right"])
-    zero = alt.Chart(alt.Data(values=[{}])).mark_rule(opacity=0.6, aria=False).encode(x=alt.datum(0))
-    return (
-        alt.layer(
-            zero,
-            base.mark_rule(strokeWidth=2, aria=False).encode(
-                x=alt.X("change_low:Q"), x2="change_high:Q", y=y, color=color.legend(None)
-            ),
-            base.mark_point(filled=True, size=80, opacity=1).encode(
-                x=x, y=y, color=color.legend(title=None), shape=shape, tooltip="says:N", description="says:N"
-            ),
-        )
-        .add_params(param)
-        .properties(width="container", height=alt.Step(30))
+    order = list(dict.fromkeys(row["step"] for row in rows))
+    y = alt.Y("step:N", sort=order, title=None).axis(domain=False, ticks=False, labelLimit=190, labelPadding=8)
+    x = alt.X("change:Q").title("change of the top-1 error, points").axis(tickCount=6)
+    color = alt.Color("verdict:N", title=None).scale(domain=list(VERDICTS), range=list(VERDICTS.values()))
+    shape = alt.Shape("verdict:N", title=None).scale(
+        domain=list(VERDICTS), range=["triangle-left", "circle", "triangle-right"]
     )
+    base = alt.Chart(table(rows)).transform_filter(chosen).encode(y=y)
+    zero = alt.Chart(alt.Data(values=[{}])).mark_rule(opacity=0.6, aria=False).encode(x=alt.datum(0))
+    bars = [
+        base.transform_filter(f"datum.verdict == '{verdict}'")
+        .mark_rule(strokeWidth=2, color=of_verdict, aria=False)
+        .encode(x=alt.X("change_low:Q"), x2="change_high:Q")
+        for verdict, of_verdict in VERDICTS.items()
+    ]
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(
+        x=x, color=color, shape=shape, tooltip="says:N", description="says:N"
+    )
+    chart = alt.layer(zero, *bars, points).add_params(param)
+    return chart.properties(width="container", height=alt.Step(30))
 
 
 def training(curves: list[Row], entry: str) -> alt.LayerChart:
-    """The validation error of all runs over their epochs, those of `entry` in front."""
+    """The validation error of all entries over their epochs, the runs of `entry` in front."""
     param = alt.param(name="entry", value=entry)
-    columns = ("entry", "seed", "epoch", "val_top1_err")
-    rows = [{**{key: row[key] for key in columns}, "run": f"{row['entry']}-{row['seed']}"} for row in curves]
-    base = alt.Chart(table(rows)).encode(
-        x=alt.X("epoch:Q").axis(title=None, grid=False, tickCount=4).scale(nice=False),
-        y=alt.Y("val_top1_err:Q").axis(title=None, tickCount=4).scale(zero=False),
-        detail="run:N",
+    x = alt.X("epoch:Q").axis(title=None, grid=False, tickCount=4).scale(nice=False, zero=True)
+    y = alt.Y("val_top1_err:Q").axis(title=None, tickCount=4).scale(zero=False)
+    behind = alt.Chart(table(outline(curves))).mark_line(strokeWidth=0.8, color=INK, opacity=0.18, aria=False)
+    columns = ("entry", "run", "epoch", "val_top1_err")
+    front = alt.Chart(table([{key: row[key] for key in columns} for row in curves]))
+    front = front.transform_filter("datum.entry == entry").mark_line(
+        strokeWidth=1.8, color=VERMILLION, point={"size": 14, "color": VERMILLION}, aria=False
     )
-    return (
-        alt.layer(
-            base.mark_line(strokeWidth=0.8, color=INK, opacity=0.16, aria=False),
-            base.transform_filter("datum.entry == entry").mark_line(
-                strokeWidth=2, color=VERMILLION, point={"size": 18, "color": VERMILLION}, aria=False
-            ),
-        )
-        .add_params(param)
-        .properties(width="container", height=110)
-    )
+    layers = [layer.encode(x=x, y=y, detail="run:N") for layer in (behind, front)]
+    return alt.layer(*layers).add_params(param).properties(width="container", height=110)
+
+
+def outline(curves: list[Row]) -> list[Row]:
+    """Each entry's first run with few points: enough for the background of a small chart."""
+    found = []
+    for _, group in groupby(curves, key=lambda row: row["entry"]):
+        rows = list(group)
+        rows = [row for row in rows if row["run"] == rows[0]["run"]]
+        every = -(-len(rows) // OUTLINE)
+        kept = [*rows[:: max(1, every)], *([rows[-1]] if (len(rows) - 1) % max(1, every) else [])]
+        found += [{key: row[key] for key in ("run", "epoch", "val_top1_err")} for row in kept]
+    return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ilsvrc_replay.history.line import line
 from ilsvrc_replay.history.published import published
 from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.leaderboard.labels import SIZES, Box, around, attach
+from ilsvrc_replay.leaderboard.labels import SIZES, Box, along, around, attach
 
 HEADLINE, PAPER = "published headline: ensemble, hidden test set", "published, one net, validation set"
 ENOUGH_CLASSES = 50  # with fewer, hardly any image can be wrong by top-5
@@ -56,7 +57,7 @@ def views(board: dict[str, Any]) -> list[View]:
         "relative",
         "relative",
         f"error, {first['entry']} = 1",
-        f"Every series counts its own {first['entry']} as 1: published ones in top-5, measured ones in {measure} error.",
+        f"Every series counts its own {first['entry']} as 1, published ones in top-5 and measured ones in {measure} error.",
     )
     return [relative, top1, top5] if few else [top5, relative, top1]
 
@@ -72,8 +73,8 @@ def draw(board: dict[str, Any], view: View) -> Curve:
     points += papers(rows, where, view.key, first)
     if view.key != "top5" or not few:
         points += measured(board, where, view.key, "top1" if view.key == "top1" or few else "top5")
-    years = [int(round(point["x"])) for point in points] or [2012]
-    top = 1.06 * max([point["high"] or point["err"] for point in points], default=1.0)
+    years = [round(point["x"]) for point in points] or [2012]
+    top = 1.1 * max([point["high"] or point["err"] for point in points], default=1.0)
     curve = Curve(view, points, rules(board, view.key, first), (min(years), max(years)), top)
     for size in SIZES:
         name_points(curve, size)
@@ -100,8 +101,15 @@ def headlines(base: float | None) -> list[Row]:
     if not base:
         return []
     found = [
-        point(w.year, w.top5_err / base, HEADLINE, w.name, says(w.name, w.year, w.top5_err, w.of, w.table), order=w.year)
-        for w in line().line
+        point(
+            winner.year,
+            winner.top5_err / base,
+            HEADLINE,
+            f"{winner.name.partition('-')[0]} {winner.top5_err:.1f} %",
+            says(winner.name, winner.year, winner.top5_err, winner.of, winner.table),
+            order=winner.year,
+        )
+        for winner in line().line
     ]
     known = {(winner.year, round(winner.top5_err, 1)) for winner in line().line}
     for net, record in published().items():
@@ -126,7 +134,9 @@ def papers(rows: list[Row], where: dict[str, float], view: str, first: Row | Non
         single = record and record.single
         error = single and getattr(single, measure)
         if base and error and single.dataset == "ImageNet" and row["entry"] in where:
-            text = f"{row['entry']}, {row['year']}: {error:g} % {measure[:3]}-{measure[3]} on ImageNet's validation set, "
+            text = (
+                f"{row['entry']}, {row['year']}: {error:g} % {measure[:3]}-{measure[3]} on ImageNet's validation set, "
+            )
             text += f"one net by {single.protocol} ({single.table})"
             found[row["entry"]] = point(where[row["entry"]], error / base, PAPER, "", text)
     return list(found.values())
@@ -188,5 +198,9 @@ def name_points(curve: Curve, size: str) -> None:
             if point["high"] is not None:
                 (x, bottom), (_, top) = at(point["x"], point["low"]), at(point["x"], point["high"])
                 marks.append(Box(x - 2, top, x + 2, bottom))
+        for series in (HEADLINE, None):
+            chain = [point for point in shown if "order" in point and (point["series"] == HEADLINE) == bool(series)]
+            ends = [at(point["x"], point["err"]) for point in sorted(chain, key=lambda point: point["order"])]
+            marks += [box for one, other in pairwise(ends) for box in along(one, other)]
         named = [point for point in shown if point["name"]]
         attach(named, size, [at(point["x"], point["err"]) for point in named], [*lines, *marks])

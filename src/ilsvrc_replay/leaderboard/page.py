@@ -17,8 +17,8 @@ from ilsvrc_replay.params import Study
 
 HERE = Path(__file__).parent
 COSTS = {
-    "macs": ("gmacs", "multiply-adds for one image, 10⁹", "multiply-adds"),
-    "parameters": ("param_count", "parameters", "parameters"),
+    "macs": ("gmacs", 1e9, "multiply-adds for one image", "multiply-adds"),
+    "parameters": ("param_count", 1, "parameters", "parameters"),
 }
 
 
@@ -33,8 +33,9 @@ def charts(board: dict[str, Any], curves: list[Row]) -> dict[str, dict[str, Any]
     if board["steps"]:
         chart = draw.steps(board["steps"], protocol)
         drawn["steps"] = draw.spec(chart, "Change of the error at each step of the history")
-    for key, (column, title, name) in COSTS.items():
-        drawn[f"cost-{key}"] = draw.spec(draw.cost(rows, column, title, protocol), f"Top-1 error against {name}")
+    for key, (column, unit, title, name) in COSTS.items():
+        chart = draw.cost(rows, column, unit, title, protocol)
+        drawn[f"cost-{key}"] = draw.spec(chart, f"Top-1 error against {name}")
     chart = draw.training(curves, curves[0]["entry"])
     drawn["training"] = draw.spec(chart, "Validation error over the epochs")
     return drawn
@@ -80,7 +81,7 @@ def render(
         views=views,
         view_options=[(view.key, view.title) for view in views],
         protocol_options=[*((name, name) for name in protocols), ("", "all, in the tables")],
-        cost_options=[(key, name) for key, (_, _, name) in COSTS.items()],
+        cost_options=[(key, name) for key, (*_, name) in COSTS.items()],
         chart_names={"history": [f"history-{view.key}" for view in views], "cost": [f"cost-{key}" for key in COSTS]},
         winners=line().line,
         columns=tables.columns(rows),

@@ -72,9 +72,9 @@ def groups(rows: list[Row]) -> list[tuple[str, int]]:
 
 
 def same(rows: list[Row]) -> list[str]:
-    """What is the same in all rows, and so stands over the table: "recipe modern"."""
+    """What is the same in all rows, and so stands over the table: "recipe: modern"."""
     shown = columns(rows)
-    return [f"{column.title} {column.text(rows[0])}" for column in VARYING if column not in shown]
+    return [f"{column.title}: {column.text(rows[0])}" for column in VARYING if column not in shown]
 
 
 def sources(rows: list[Row]) -> dict[str, str]:

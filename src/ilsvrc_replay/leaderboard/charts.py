@@ -55,7 +55,7 @@ def config() -> dict[str, Any]:
 def spec(chart: alt.LayerChart, description: str) -> dict[str, Any]:
     """The specification of a chart as wide as its place, as plain data."""
     chart = chart.properties(description=description)
-    return chart.to_dict() | {"config": config(), "autosize": {"type": "fit-x", "contains": "padding"}}
+    return chart.to_dict() | {"config": config()}
 
 
 def table(rows: list[Row]) -> alt.Data:
@@ -222,7 +222,7 @@ def steps(steps: list[Row], protocol: str) -> alt.LayerChart:
         x=x, color=color, shape=shape, tooltip="says:N", description="says:N"
     )
     chart = alt.layer(zero, *bars, points).add_params(param)
-    return chart.properties(width="container", height=alt.Step(30))
+    return chart.properties(width="container", height=30 * len(order))
 
 
 def training(curves: list[Row], entry: str) -> alt.LayerChart:

@@ -46,8 +46,7 @@ def first_net(rows: list[Row]) -> Row | None:
 def views(board: dict[str, Any]) -> list[View]:
     """The views that this board allows, the one to show first at the head."""
     few = classes(board["baseline"]) < ENOUGH_CLASSES
-    measure = "top-1" if few else "top-5"
-    first = first_net(board["rows"])
+    first, measure = first_net(board["rows"]), "top-1" if few else "top-5"
     note = f"Measured top-5 errors are not drawn: with {classes(board['baseline'])} classes they say nothing."
     top5 = View("top5", "top-5", "top-5 error, %", note if few else "")
     top1 = View("top1", "top-1", "top-1 error, %", "The famous headlines are top-5 errors and do not stand here.")
@@ -57,7 +56,7 @@ def views(board: dict[str, Any]) -> list[View]:
         "relative",
         "relative",
         f"error, {first['entry']} = 1",
-        f"Every series counts its own {first['entry']} as 1, published ones in top-5 and measured ones in {measure} error.",
+        f"Each series counts its own {first['entry']} as 1: published ones in top-5 error, measured ones in {measure}.",
     )
     return [relative, top1, top5] if few else [top5, relative, top1]
 

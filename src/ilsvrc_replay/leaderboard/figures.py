@@ -30,7 +30,6 @@ def write(folder: Path, charts: dict[str, dict[str, Any]]) -> None:
 def on_paper(chart: dict[str, Any]) -> dict[str, Any]:
     """The chart with a width of its own, a margin and a white ground."""
     fixed = copy.deepcopy(chart) | {"background": "white", "padding": 12}
-    fixed.pop("autosize", None)  # to its place in a page
     return fixed | ({"width": WIDTH - 80} if "width" in fixed else {})
 
 

@@ -205,7 +205,10 @@ def steps(steps: list[Row], protocol: str) -> alt.LayerChart:
     ]
     order = list(dict.fromkeys(row["step"] for row in rows))
     y = alt.Y("step:N", sort=order, title=None).axis(domain=False, ticks=False, labelLimit=190, labelPadding=8)
+    ends = [0.0, *(step["change_low"] for step in steps), *(step["change_high"] for step in steps)]
+    margin = 0.03 * (max(ends) - min(ends)) or 1.0
     x = alt.X("change:Q").title("change of the top-1 error, points").axis(tickCount=6)
+    x = x.scale(domain=[min(ends) - margin, max(ends) + margin], nice=False)
     color = alt.Color("verdict:N", title=None).scale(domain=list(VERDICTS), range=list(VERDICTS.values()))
     shape = alt.Shape("verdict:N", title=None).scale(
         domain=list(VERDICTS), range=["triangle-left", "circle", "triangle-right"]

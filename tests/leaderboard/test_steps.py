@@ -19,7 +19,7 @@ def study(*names: str, **other: Any) -> Study:
             "study": "test",
             "dataset": {"name": "fashion-mnist"},
             "compute": {},
-            "evaluation": {"protocols": ["single_crop"]},
+            "evaluation": {"protocols": ["single_crop"], "batch_size": 500},
             "seeds": [0],
             "entries": {name: {"architecture": name, "family": families.get(name, name)} for name in names},
         }

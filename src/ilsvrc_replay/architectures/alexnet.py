@@ -67,4 +67,4 @@ def initialise(net: nn.Module) -> None:
         nn.init.constant_(layer.bias, name.endswith(("conv2", "conv4", "conv5", "fc6", "fc7")))
 
 
-ARCHITECTURES = [Architecture("alexnet", AlexNet, initialise)]
+ARCHITECTURES = [Architecture("alexnet", AlexNet, initialise, fixed_deviation=True)]

@@ -22,7 +22,8 @@ class Architecture:
 
     `construct` makes it for square images of `input_size` px with `channels`, and for `classes`, with its parameters
     wherever the default device is. `initialise` then fills them in place as the paper says; None leaves to each layer
-    what the library that ships the net starts it with.
+    what the library that ships the net starts it with. `fixed_deviation` says that the paper states the deviation of
+    all weights as one number, whatever a layer's size.
     """
 
     name: str
@@ -31,4 +32,5 @@ class Architecture:
     input_size: int = 224
     channels: int = 3
     classes: int = 1000
+    fixed_deviation: bool = False
     normalisation: Normalisation | None = None  # None: the data set's own

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
 from ilsvrc_replay.architectures.architecture import Architecture
-from ilsvrc_replay.architectures.layers import init_glorot, init_he, init_orthogonal
+from ilsvrc_replay.architectures.layers import fan_in, init_glorot, init_he, init_orthogonal, weighted_layers
 
 RULES = {"he": init_he, "glorot": init_glorot, "orthogonal": init_orthogonal}
 
@@ -36,7 +38,9 @@ def materialise(
     rule = RULES.get(init, architecture.initialise)
     if rule is not None:
         rule(net)
-    blocks = [block for block in net.modules() if hasattr(block, "zero_init_last")]
+    if init == "paper" and architecture.fixed_deviation:
+        keep_variance(net, architecture)
+    blocks = [block for block in net.modules() if is_residual(block)]
     inside = {layer for block in blocks for layer in block.modules()}
     for layer in net.modules():
         if norm_bias and isinstance(layer, nn.BatchNorm2d) and layer not in inside:
@@ -44,6 +48,24 @@ def materialise(
     for block in blocks if zero_residuals else ():
         block.zero_init_last()
     return net
+
+
+def is_residual(block: nn.Module) -> bool:
+    """Whether `block` adds its input to what it computes; plain blocks of the ResNet family do not."""
+    return hasattr(block, "zero_init_last") and getattr(block, "shortcut", ...) is not None
+
+
+@torch.no_grad()
+def keep_variance(net: nn.Module, architecture: Architecture) -> None:
+    """Let the layers of a slimmed `net` start with the output variance that they have in the published net.
+
+    A stated deviation such as 0.01 fits layers that sum thousands of inputs; with an eighth of them the signal would
+    die out on its way.
+    """
+    with torch.device("meta"):
+        published = architecture.construct()
+    for (_, layer), (_, original) in zip(weighted_layers(net), weighted_layers(published), strict=True):
+        layer.weight.mul_(math.sqrt(fan_in(original) / fan_in(layer)))
 
 
 @torch.no_grad()

@@ -69,6 +69,6 @@ def initialise(net: nn.Module) -> None:
 
 
 ARCHITECTURES = [
-    Architecture("zfnet", ZFNet, initialise),
-    Architecture("zfnet_b", partial(ZFNet, (512, 1024, 512)), initialise),
+    Architecture("zfnet", ZFNet, initialise, fixed_deviation=True),
+    Architecture("zfnet_b", partial(ZFNet, (512, 1024, 512)), initialise, fixed_deviation=True),
 ]

@@ -56,7 +56,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
     device = choose_device(study.compute)
     architecture = registry.find(entry.architecture)[1]
     pixels = packed.pixels(device, architecture.normalisation)
-    net, factor = registry.build(entry.architecture, width=entry.width, compact_factor=entry.compact, **packed.shape)
+    net, factor = registry.build_entry(entry, packed.shape)
     counts = {
         "param_count": count_parameters(net),
         "macs": count_macs(net, packed.shape["image_size"], packed.shape["channels"]),
@@ -84,7 +84,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
             packed.images("val").to(device),
             packed.labels("val").to(device),
             batch_size=study.evaluation.batch_size,
-            view=test_view(pixels),
+            view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
         ),
         intervals=intervals,
         compute=study.compute,
@@ -94,6 +94,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
             "architecture": entry.architecture,
             "width": entry.width,
             "compact": factor,
+            "activation": entry.activation,
             **counts,
             "recipe": {"name": entry.recipe, **recipe.model_dump()},
             "steps": intervals * interval,
@@ -115,6 +116,7 @@ def run(job: Job, callbacks: list[Callback]) -> nn.Module:
         devices=1,
         max_epochs=job.intervals,
         deterministic=job.compute.deterministic,
+        gradient_clip_val=job.module.recipe.clip,
         callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,
@@ -124,4 +126,4 @@ def run(job: Job, callbacks: list[Callback]) -> nn.Module:
         use_distributed_sampler=False,
     )
     trainer.fit(job.module, job.training, job.validation)
-    return job.module.net.to(device="cpu", memory_format=torch.contiguous_format).eval()
+    return job.module.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()

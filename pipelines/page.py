@@ -15,7 +15,7 @@ def main() -> None:
     claims = files.read_csv(Path("results/claims/built.csv"))
     trained = curves.read(study, Path("runs"))
     files.write_text(results / "curves.csv", files.as_csv(trained.rows))
-    drawn = page.charts(board, trained.rows)
+    drawn = page.charts(study, board, trained.rows)
     with files.whole_folder(results / "figures") as folder:
         figures.write(folder, page.printed(drawn, list(study.entries)))
     script = Path("data/viewer/vega.js").read_text()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -39,9 +39,16 @@ def chromium() -> str:
 
 
 @contextmanager
-def window(width: int = 1280, **options: object) -> Iterator[Sight]:
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True, **options)
-        yield Sight(context.new_page())
-        browser.close()
+        started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@contextmanager
+def window(browser: Browser, width: int = 1280, **options: object) -> Iterator[Sight]:
+    """A window without a network, of `width` px; playwright's options for a context pass through."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True, **options)
+    yield Sight(context.new_page())
+    context.close()

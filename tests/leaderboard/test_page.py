@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Sight, chromium, window
+from browser import Sight, browser, chromium, window
 from clone import Clone
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard import curves, page, tables
-from ilsvrc_replay.params import load_study
+from ilsvrc_replay.leaderboard import tables
 
 FORMATS = {column.key: column for column in tables.COLUMNS}
 
@@ -31,6 +29,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
         clone.set(f"entries.{name}", None)
     for name in ("alexnet", "zfnet"):
         clone.set(f"entries.{name}.epochs", 0.5)
+    clone.set("evaluation.protocols", ["single_crop", "ten_crop"])
+    clone.set("evaluation.ensembles", {"pair": {"members": ["alexnet", "zfnet"], "stands_for": "alexnet"}})
     clone.run("replay", "run")
     return clone
 
@@ -41,8 +41,14 @@ def results(clone: Clone) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sight(results: Path) -> Iterator[Sight]:
-    with window() as sight:
+def chrome() -> Iterator[Browser]:
+    with browser() as chrome:
+        yield chrome
+
+
+@pytest.fixture(scope="module")
+def sight(chrome: Browser, results: Path) -> Iterator[Sight]:
+    with window(chrome) as sight:
         sight.open(results / "index.html").wait_for_selector("body[data-ready]")
         yield sight
 
@@ -78,7 +84,7 @@ def test_every_number_of_the_board_is_the_csvs(seen: Page, results: Path) -> Non
     with (results / "leaderboard.csv").open() as file:
         rows = list(csv.DictReader(file))
     shown = seen.locator("#board-table tbody tr").all()
-    assert len(shown) == len(rows) == 2
+    assert len(shown) == len(rows) == 6
     for row, line in zip(rows, shown, strict=True):
         assert line.locator("th code").inner_text() == row["entry"]
         cells = line.locator("td").all()
@@ -109,11 +115,13 @@ def test_a_click_or_a_key_sorts_by_a_column(seen: Page) -> None:
 
 
 def test_the_filter_leaves_the_rows_that_match(seen: Page) -> None:
-    seen.fill("#filter", "zf")
-    assert seen.locator("#board-table tbody tr:visible th code").all_inner_texts() == ["zfnet"]
-    assert seen.locator("#shown").inner_text() == "1 of 2 rows"
+    seen.fill("#filter", "zf ten")
+    assert seen.locator("#board-table tbody tr:visible th code").all_inner_texts() == []
+    seen.fill("#filter", "pair ensemble")
+    assert seen.locator("#board-table tbody tr:visible th code").all_inner_texts() == ["pair"]
+    assert seen.locator("#shown").inner_text() == "1 of 6 rows"
     seen.fill("#filter", "")
-    assert seen.locator("#board-table tbody tr:visible").count() == 2
+    assert seen.locator("#board-table tbody tr:visible").count() == 3
 
 
 def test_the_switch_draws_the_curve_anew(seen: Page) -> None:
@@ -142,8 +150,8 @@ def test_each_row_tells_what_remakes_it_and_finds_it(seen: Page, clone: Clone) -
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_scrolls_down_only(results: Path, scheme: str) -> None:
-    with window(390, color_scheme=scheme) as sight:
+def test_a_phone_scrolls_down_only(chrome: Browser, results: Path, scheme: str) -> None:
+    with window(chrome, 390, color_scheme=scheme) as sight:
         phone = sight.open(results / "index.html")
         phone.wait_for_selector("body[data-ready]")
         assert phone.evaluate("document.documentElement.scrollWidth") == 390
@@ -165,9 +173,9 @@ def test_the_same_inputs_give_the_same_bytes_in_any_folder(clone: Clone, results
         assert (tmp_path / "results/miniature" / name).read_bytes() == (results / name).read_bytes(), name
 
 
-def test_dvcs_plots_need_no_network(clone: Clone) -> None:
+def test_dvcs_plots_need_no_network(chrome: Browser, clone: Clone) -> None:
     clone.run("dvc", "plots", "show")
-    with window() as sight:
+    with window(chrome) as sight:
         plots = sight.open(clone.folder / "dvc_plots/index.html")
         for title in ("Error on the held-out training images", "Error on the test images"):
             plots.get_by_text(title).wait_for()
@@ -176,38 +184,21 @@ def test_dvcs_plots_need_no_network(clone: Clone) -> None:
         assert sight.complaints == []
 
 
-def test_protocols_and_ensembles_are_kept_apart(clone: Clone, results: Path, tmp_path: Path) -> None:
-    """Of a board as a study with two protocols and an ensemble writes it."""
-    study = load_study(clone.folder / "params.yaml")
-    board = json.loads((results / "leaderboard.json").read_text())
-    both = {"entry": "both", "kind": "ensemble", "members": "alexnet + zfnet", "architecture": "", "year": None}
-    board["rows"] += [board["rows"][0] | both | {"top1_err": 7.77, "top1_err_low": 7.0, "top1_err_high": 8.5}]
-    board["rows"] += [row | {"protocol": "ten_crop", "top1_err": row["top1_err"] / 2} for row in board["rows"]]
-    board["steps"] += [step | {"protocol": "ten_crop"} for step in board["steps"]]
-    trained = curves.read(study, clone.folder / "runs")
-    drawn = page.charts(board, trained.rows)
-    script = (clone.folder / "data/viewer/vega.js").read_text()
-    claims = files.read_csv(clone.folder / "results/claims/built.csv")
-    (tmp_path / "index.html").write_text(page.render(study, board, claims, trained.weights, drawn, script))
-    with window() as sight:
-        seen = sight.open(tmp_path / "index.html")
-        seen.wait_for_selector("body[data-ready]")
-        assert seen.locator("#board-table tbody tr:visible").count() == 3
-        ensemble = seen.locator("#board-table tbody tr:visible[data-kind=ensemble]")
-        assert ensemble.locator(".badge").first.inner_text() == "ensemble"
-        assert "alexnet + zfnet" in ensemble.inner_text()
-        before = seen.locator("#cost-chart path[aria-label^='both: 7.77']").count()
-        seen.locator("input[name=protocol][value=ten_crop]").check()
-        seen.wait_for_function("!document.querySelector('#cost-chart path[aria-label^=\"both: 7.77\"]')")
-        assert before == 1
-        assert set(column_of_visible(seen, "protocol")) == {"ten_crop"}
-        seen.locator("input[name=protocol][value='']").check()
-        assert seen.locator("#board-table tbody tr:visible").count() == 6
-        assert sight.complaints == []
-
-
-def column_of_visible(seen: Page, key: str) -> list[str]:
-    return seen.locator(f"#board-table tbody tr:visible td[data-key={key}]").all_inner_texts()
+def test_protocols_and_ensembles_are_kept_apart(sight: Sight) -> None:
+    seen = sight.page
+    rows = seen.locator("#board-table tbody tr:visible")
+    for protocol in ("ten_crop", "single_crop"):
+        seen.locator(f"input[name=protocol][value={protocol}]").check()
+        assert set(rows.locator("td[data-key=protocol]").all_inner_texts()) == {protocol}
+        assert rows.locator("th code").all_inner_texts() == ["alexnet", "pair", "zfnet"]
+        seen.wait_for_selector(f"#cost-chart path[aria-label^='pair, ensemble'][aria-label$='by {protocol}']")
+        assert seen.locator("#cost-chart .mark-symbol path[tabindex]").count() == 3
+    ensemble = rows.and_(seen.locator("[data-kind=ensemble]"))
+    assert ensemble.locator(".badge").first.inner_text() == "ensemble"
+    assert "alexnet-0 + zfnet-0" in ensemble.inner_text()
+    seen.locator("input[name=protocol][value='']").check()
+    assert rows.count() == 6
+    assert "alexnet-0 + zfnet-0" in seen.locator("#remake-pair").inner_text()
 
 
 @pytest.mark.long

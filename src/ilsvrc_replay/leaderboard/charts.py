@@ -7,14 +7,13 @@ Colours are Okabe and Ito's, which stay apart for those who do not see all colou
 from __future__ import annotations
 
 from itertools import groupby
-from math import log
 from typing import Any
 
 import altair as alt
 
 from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.leaderboard.costs import Costs
 from ilsvrc_replay.leaderboard.curve import HEADLINE, PAPER, Curve, series_here
-from ilsvrc_replay.leaderboard.labels import SIZES, around, attach
 
 INK, BLUE, VERMILLION, GREEN, GREY = "currentColor", "#0072B2", "#D55E00", "#009E73", "#888888"
 VERDICTS = {"reproduced": GREEN, "not resolved": GREY, "reversed": VERMILLION}
@@ -53,9 +52,14 @@ def config() -> dict[str, Any]:
 
 
 def spec(chart: alt.LayerChart, description: str) -> dict[str, Any]:
-    """The specification of a chart as wide as its place, as plain data."""
+    """The specification of a chart as plain data."""
     chart = chart.properties(description=description)
     return chart.to_dict() | {"config": config()}
+
+
+def wide(chart: alt.LayerChart, height: int) -> alt.LayerChart:
+    """The chart as wide as its place."""
+    return chart.properties(width="container", height=height)
 
 
 def table(rows: list[Row]) -> alt.Data:
@@ -72,16 +76,20 @@ def table(rows: list[Row]) -> alt.Data:
 
 
 def of_protocol(protocol: str) -> tuple[alt.Parameter, str]:
-    """The parameter that a page sets to show another protocol, and the filter that it steers."""
-    return alt.param(name="protocol", value=protocol), "!isValid(datum.protocol) || datum.protocol == protocol"
+    """The parameter that a page sets to show another protocol ("": all), and the filter that it steers."""
+    param = alt.param(name="protocol", value=protocol)
+    return param, "!isValid(datum.protocol) || protocol == '' || datum.protocol == protocol"
 
 
 def names(base: alt.Chart, color: str) -> list[alt.Chart]:
-    """The layers of names at the places found for them, in a wide and in a narrow chart."""
+    """The layers of names at the places found for them, in a wide and in a narrow chart.
+
+    Places are found protocol by protocol: where all are shown, names of points that have one are not.
+    """
     layers = []
     for size, shown in (("wide", f"width >= {NARROW}"), ("narrow", f"width < {NARROW}")):
         mark = {key: alt.ExprRef(f"datum.{size}_{key}") for key in ("dx", "dy", "align")}
-        opacity = alt.ExprRef(f"{shown} ? 1 : 0")
+        opacity = alt.ExprRef(f"{shown} && (protocol != '' || !isValid(datum.protocol)) ? 1 : 0")
         text = base.transform_filter(f"datum.{size}_align").mark_text(
             **mark, baseline="middle", opacity=opacity, color=color, aria=False
         )
@@ -94,7 +102,7 @@ def joined(base: alt.Chart, color: str) -> alt.Chart:
     line = base.transform_filter("isValid(datum.order)").mark_line(
         strokeWidth=1.6, opacity=0.55, color=color, aria=False
     )
-    return line.encode(order="order:Q")
+    return line.encode(order="order:Q", detail="protocol:N")
 
 
 def history(curve: Curve, rows: list[Row], protocol: str) -> alt.LayerChart:
@@ -130,64 +138,24 @@ def history(curve: Curve, rows: list[Row], protocol: str) -> alt.LayerChart:
                 x=alt.value(0), y="err:Q", text="name:N"
             ),
         ]
-    return alt.layer(*layers).add_params(param).properties(width="container", height=330)
+    return wide(alt.layer(*layers).add_params(param), 330)
 
 
-def cost(rows: list[Row], column: str, unit: float, title: str, protocol: str) -> alt.LayerChart:
-    """Error against what a net costs: `column` times `unit`, on a logarithmic scale titled `title`."""
+def cost(costs: Costs, title: str, protocol: str) -> alt.LayerChart:
+    """Error against what a net costs, on a logarithmic scale titled `title`."""
     param, chosen = of_protocol(protocol)
-    points = [
-        {
-            "cost": round(row[column] * unit),
-            **{key: row[f"top1_err{bound}"] for key, bound in (("err", ""), ("low", "_low"), ("high", "_high"))},
-            **{"name": row["entry"], "kind": row["kind"], "protocol": row["protocol"]},
-            "says": f"{row['entry']}: {row['top1_err']:.2f} % ({row['top1_err_low']:.2f} to {row['top1_err_high']:.2f})"
-            f" top-1 error, {row['param_count']:,} parameters, {1000 * row['gmacs']:.4g} M multiply-adds",
-        }
-        for row in rows
-    ]
-    costs, lows, highs = ([point[key] for point in points] for key in ("cost", "low", "high"))
-    across = (min(costs) / 1.5, max(costs) * 1.5)
-    margin = 0.04 * (max(highs) - min(lows)) or 1.0
-    up = (max(0.0, min(lows) - margin), max(highs) + margin)
-    for size in SIZES:
-        name_costs(points, size, across, up)
-    x = alt.X("cost:Q").scale(type="log", domain=across, nice=False).title(title)
-    ticks = [
-        step * 10**power for power in range(4, 13) for step in (1, 2, 5) if across[0] <= step * 10**power <= across[1]
-    ]
-    x = x.axis(grid=False, format="~s", values=ticks)
-    y = alt.Y("err:Q").scale(domain=up, nice=False, zero=False).title("top-1 error, %")
-    base = alt.Chart(table(points)).transform_filter(chosen).encode(x=x, y=y)
-    kinds = [kind for kind in ("single", "ensemble") if any(point["kind"] == kind for point in points)]
+    x = alt.X("cost:Q").scale(type="log", domain=costs.across, nice=False).title(title)
+    x = x.axis(grid=False, format="~s", values=costs.ticks)
+    y = alt.Y("err:Q").scale(domain=costs.up, nice=False, zero=False).title("top-1 error, %")
+    base = alt.Chart(table(costs.points)).transform_filter(chosen).encode(x=x, y=y)
+    kinds = {point["kind"] for point in costs.points}
     legend = alt.Legend(title=None) if len(kinds) > 1 else None
     shape = alt.Shape("kind:N", legend=legend).scale(domain=["single", "ensemble"], range=["circle", "square"])
-    return (
-        alt.layer(
-            base.mark_rule(opacity=0.35, color=VERMILLION, aria=False).encode(y=alt.Y("low:Q"), y2="high:Q"),
-            base.mark_point(filled=True, size=60, opacity=1, color=VERMILLION).encode(
-                shape=shape, tooltip="says:N", description="says:N"
-            ),
-            *names(base, INK),
-        )
-        .add_params(param)
-        .properties(width="container", height=330)
+    bars = base.mark_rule(opacity=0.35, color=VERMILLION, aria=False).encode(y=alt.Y("low:Q"), y2="high:Q")
+    points = base.mark_point(filled=True, size=60, opacity=1, color=VERMILLION).encode(
+        shape=shape, tooltip="says:N", description="says:N"
     )
-
-
-def name_costs(points: list[Row], size: str, across: tuple[float, float], up: tuple[float, float]) -> None:
-    """Lay out the names of a cost chart of `size`, protocol by protocol."""
-    width, height = SIZES[size]
-    for protocol in dict.fromkeys(point["protocol"] for point in points):
-        shown = [point for point in points if point["protocol"] == protocol]
-        spots = [
-            (
-                width * log(point["cost"] / across[0]) / log(across[1] / across[0]),
-                height * (up[1] - point["err"]) / (up[1] - up[0]),
-            )
-            for point in shown
-        ]
-        attach(shown, size, spots, [around(x, y) for x, y in spots])
+    return wide(alt.layer(bars, points, *names(base, INK)).add_params(param), 330)
 
 
 def steps(steps: list[Row], protocol: str) -> alt.LayerChart:
@@ -224,8 +192,7 @@ def steps(steps: list[Row], protocol: str) -> alt.LayerChart:
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
         x=x, color=color, shape=shape, tooltip="says:N", description="says:N"
     )
-    chart = alt.layer(zero, *bars, points).add_params(param)
-    return chart.properties(width="container", height=30 * len(order))
+    return wide(alt.layer(zero, *bars, points).add_params(param), 30 * len(order))
 
 
 def training(curves: list[Row], entry: str) -> alt.LayerChart:
@@ -240,7 +207,7 @@ def training(curves: list[Row], entry: str) -> alt.LayerChart:
         strokeWidth=1.8, color=VERMILLION, point={"size": 14, "color": VERMILLION}, aria=False
     )
     layers = [layer.encode(x=x, y=y, detail="run:N") for layer in (behind, front)]
-    return alt.layer(*layers).add_params(param).properties(width="container", height=110)
+    return wide(alt.layer(*layers).add_params(param), 110)
 
 
 def outline(curves: list[Row]) -> list[Row]:

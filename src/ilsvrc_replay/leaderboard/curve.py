@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -71,7 +72,7 @@ def draw(board: dict[str, Any], view: View) -> Curve:
         points += headlines(first["headline_top5_err"] if view.key == "relative" else 1.0)
     points += papers(rows, where, view.key, first)
     if view.key != "top5" or not few:
-        points += measured(board, where, view.key, "top1" if view.key == "top1" or few else "top5")
+        points += measured(board, where, view.key, first, "top1" if view.key == "top1" or few else "top5")
     years = [round(point["x"]) for point in points] or [2012]
     top = 1.1 * max([point["high"] or point["err"] for point in points], default=1.0)
     curve = Curve(view, points, rules(board, view.key, first), (min(years), max(years)), top)
@@ -132,7 +133,7 @@ def papers(rows: list[Row], where: dict[str, float], view: str, first: Row | Non
         record = published().get(row["architecture"] or "")
         single = record and record.single
         error = single and getattr(single, measure)
-        if base and error and single.dataset == "ImageNet" and row["entry"] in where:
+        if row["kind"] == "single" and base and error and single.dataset == "ImageNet" and row["entry"] in where:
             text = (
                 f"{row['entry']}, {row['year']}: {error:g} % {measure[:3]}-{measure[3]} on ImageNet's validation set, "
             )
@@ -145,7 +146,7 @@ def series_here(row: Row) -> str:
     return f"measured here on {row['dataset']}, {'ensemble' if row['kind'] == 'ensemble' else 'one net'}"
 
 
-def measured(board: dict[str, Any], where: dict[str, float], view: str, measure: str) -> list[Row]:
+def measured(board: dict[str, Any], where: dict[str, float], view: str, first: Row | None, measure: str) -> list[Row]:
     """The board's own errors with their intervals; those of the steps are named and joined by `order`."""
     found = []
     for row in board["rows"]:
@@ -153,11 +154,7 @@ def measured(board: dict[str, Any], where: dict[str, float], view: str, measure:
             continue
         base = 1.0
         if view == "relative":
-            of_protocol = [other for other in board["rows"] if other["protocol"] == row["protocol"]]
-            first = first_net(of_protocol)
-            base = first[f"{measure}_err"] if first else 0.0
-            if not base:
-                continue
+            base = unit(board["rows"], first, row["protocol"])[f"{measure}_err"] or math.inf
         steps = [step for step in board["steps"] if step["protocol"] == row["protocol"]]
         chain = [steps[0]["before"], *(step["after"] for step in steps)] if steps else []
         error, low, high = (row[f"{measure}_err{bound}"] for bound in ("", "_low", "_high"))
@@ -171,6 +168,12 @@ def measured(board: dict[str, Any], where: dict[str, float], view: str, measure:
         values = point(where[row["entry"]], error / base, series_here(row), name, text, **more)
         found.append(values | {"low": low / base, "high": high / base})
     return found
+
+
+def unit(rows: list[Row], first: Row, protocol: str) -> Row:
+    """The first net's row under this protocol, or as it is where it was not tested by that."""
+    same = (row for row in rows if row["entry"] == first["entry"] and row["kind"] == "single")
+    return next((row for row in same if row["protocol"] == protocol), first)
 
 
 def rules(board: dict[str, Any], view: str, first: Row | None) -> list[Row]:

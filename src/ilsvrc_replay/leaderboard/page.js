@@ -12,7 +12,7 @@ async function draw(place) {
   const spec = structuredClone(specs[wanted ?? names[0]]);
   const values = { protocol: chosen("protocol"), entry: place.dataset.entry };
   for (const parameter of spec.params ?? []) {
-    if (values[parameter.name]) parameter.value = values[parameter.name];
+    parameter.value = values[parameter.name] ?? parameter.value;
   }
   await vegaEmbed(place, spec, { renderer: "svg", actions: false });
   all("svg path[aria-label]", place).forEach((mark) => readable(mark, place));
@@ -58,7 +58,7 @@ function show() {
   }
   const left = board.filter((row) => !row.hidden).length;
   document.getElementById("shown").textContent = left < board.length ? `${left} of ${board.length} rows` : "";
-  for (const name of all("[data-protocol-name]")) if (protocol) name.textContent = protocol;
+  for (const name of all("[data-protocol-name]")) name.textContent = protocol || "that each row names";
   for (const note of all("[data-view]")) note.hidden = note.dataset.view !== chosen("view");
 }
 

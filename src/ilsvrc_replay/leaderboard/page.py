@@ -11,7 +11,7 @@ import jinja2
 
 from ilsvrc_replay.history.line import line
 from ilsvrc_replay.leaderboard import charts as draw
-from ilsvrc_replay.leaderboard import curve, figures, tables
+from ilsvrc_replay.leaderboard import costs, curve, figures, tables
 from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.params import Study
 
@@ -22,10 +22,10 @@ COSTS = {
 }
 
 
-def charts(board: dict[str, Any], curves: list[Row]) -> dict[str, dict[str, Any]]:
+def charts(study: Study, board: dict[str, Any], curves: list[Row]) -> dict[str, dict[str, Any]]:
     """Every chart of the page as a Vega-Lite specification: history-<view>, cost-<key>, steps, training."""
     rows = board["rows"]
-    protocol = rows[0]["protocol"]
+    protocol = tables.protocols(study, rows)[0][0]
     drawn = {}
     for view in curve.views(board):
         chart = draw.history(curve.draw(board, view), rows, protocol)
@@ -34,7 +34,7 @@ def charts(board: dict[str, Any], curves: list[Row]) -> dict[str, dict[str, Any]
         chart = draw.steps(board["steps"], protocol)
         drawn["steps"] = draw.spec(chart, "Change of the error at each step of the history")
     for key, (column, unit, title, name) in COSTS.items():
-        chart = draw.cost(rows, column, unit, title, protocol)
+        chart = draw.cost(costs.draw(rows, column, unit), title, protocol)
         drawn[f"cost-{key}"] = draw.spec(chart, f"Top-1 error against {name}")
     chart = draw.training(curves, curves[0]["entry"])
     drawn["training"] = draw.spec(chart, "Validation error over the epochs")
@@ -67,7 +67,6 @@ def render(
         keep_trailing_newline=True,
     )
     rows, views = board["rows"], curve.views(board)
-    protocols = list(dict.fromkeys(row["protocol"] for row in rows))
     return environment.get_template("page.html.j2").render(
         study=study.study,
         dataset=study.dataset.name,
@@ -76,11 +75,11 @@ def render(
         classes=curve.classes(board["baseline"]),
         nets=len({row["entry"] for row in rows if row["kind"] == "single"}),
         ensembles=any(row["kind"] == "ensemble" for row in rows),
-        protocols=protocols,
+        protocols=tables.column_of(rows, "protocol"),
         human=line().human,
         views=views,
         view_options=[(view.key, view.title) for view in views],
-        protocol_options=[*((name, name) for name in protocols), ("", "all, in the tables")],
+        protocol_options=tables.protocols(study, rows),
         cost_options=[(key, name) for key, (*_, name) in COSTS.items()],
         chart_names={"history": [f"history-{view.key}" for view in views], "cost": [f"cost-{key}" for key in COSTS]},
         winners=line().line,
@@ -96,7 +95,7 @@ def render(
         claims=claims,
         verdicts=Counter(claim["verdict"] for claim in claims),
         remakes=tables.remakes(study, weights),
-        mixes=tables.ensembles(rows),
+        mixes=tables.ensembles(study, rows),
         specs=embedded(drawn),
         vega=script,
         css=(HERE / "page.css").read_text(),

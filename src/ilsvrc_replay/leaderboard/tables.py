@@ -42,6 +42,7 @@ VARYING = (
     Column("recipe", "recipe", number=False),
     Column("width", "width", "{:g}".format),
     Column("protocol", "protocol", number=False),
+    Column("images", "images", thousands),
     Column("seeds", "seeds"),
 )
 COLUMNS = (
@@ -97,6 +98,23 @@ def remakes(study: Study, weights: dict[str, str]) -> dict[str, list[Row]]:
     return found
 
 
-def ensembles(rows: list[Row]) -> dict[str, str]:
-    """The members of every ensemble of the board, by its name."""
-    return {row["entry"]: row.get("members") or "" for row in rows if row["kind"] == "ensemble"}
+def ensembles(study: Study, rows: list[Row]) -> dict[str, str]:
+    """The members of the ensembles with a name of their own; those of an entry's seeds are found at the entry."""
+    found = {row["entry"]: row["members"] for row in rows if row["kind"] == "ensemble"}
+    return {name: members for name, members in found.items() if name not in study.entries}
+
+
+def protocols(study: Study, rows: list[Row]) -> list[tuple[str, str]]:
+    """The board's protocols as options of a switch, the one to show first at the head; "" shows all of them.
+
+    That is the one with the most rows, or "" where none has every entry: where each net has its era's own.
+    """
+    tested = {name: {row["entry"] for row in rows if row["protocol"] == name} for name in column_of(rows, "protocol")}
+    found = sorted(((name, name) for name in tested), key=lambda option: -len(tested[option[0]]))
+    whole = tested[found[0][0]] >= set(study.entries)
+    return [*found, ("", "all")] if whole else [("", "all"), *found]
+
+
+def column_of(rows: list[Row], key: str) -> list[Any]:
+    """The different values of a column, in the rows' order."""
+    return list(dict.fromkeys(row[key] for row in rows))

@@ -50,7 +50,7 @@ COLUMNS = (
     Column("entry", "entry", number=False),
     *VARYING,
     Column("param_count", "parameters", thousands, HERE),
-    Column("gmacs", "M multiply-adds", millions, HERE),
+    Column("gmacs", "MMACs", millions, HERE),
     Column("top1_err", "top-1 error %", two, HERE),
     Column("top1_err_low", "95 % from", two, HERE),
     Column("top1_err_high", "to", two, HERE),

@@ -25,15 +25,24 @@ class Clone:
         home.mkdir()
         listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
         for name in filter(None, listed.split("\0")):
-            if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith(("metrics/", "results/")):
+            kept = not name.startswith(("metrics/", "results/")) or name.startswith("results/claims/")
+            if (ROOT / name).is_file() and name != "dvc.lock" and kept:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "GIT_"))}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self.environment = kept | {"HOME": str(home), "PATH": path, "PYTHONPATH": str(folder / "src"), "CI": "true"}
         self.run("git", "init", "-q", "-b", "main")
+        self.keep_claims()
         self.edit("params.yaml", (folder / "pipelines/studies/miniature.yaml").read_text())
         self.commit()
+
+    def keep_claims(self) -> None:
+        """The repository's own record of stage claims, which no study changes: a clone need not measure them again."""
+        yaml = YAML()
+        lock = yaml.load(ROOT / "dvc.lock")
+        lock["stages"] = {name: record for name, record in lock["stages"].items() if name == "claims"}
+        yaml.dump(lock, self.folder / "dvc.lock")
 
     def run(self, *command: str, code: int | None = 0, **environment: str) -> str:
         """Run a command; asserts its exit status (any but 0 for None) and returns all that it said."""

@@ -77,7 +77,7 @@ def show() -> None:
         f" {baseline['linear_top1_err']:.2f} %.\n"
         "* published ImageNet errors, top-1 / top-5 of one net and top-5 of the famous ensemble: compare their order,"
         " not their size\n"
-        f"Files: {folder}/leaderboard.md, .csv and .json"
+        f"Files: {folder}/leaderboard.md, .csv and .json; to look at in a browser: {folder}/index.html"
     )
 
 

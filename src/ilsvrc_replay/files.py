@@ -65,3 +65,8 @@ def as_csv(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return table.getvalue()
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

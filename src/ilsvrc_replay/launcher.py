@@ -53,6 +53,8 @@ class Launcher:
                 raise StudyError(f"failed: {', '.join(sorted(failed))}; what it said stands above, the others are done")
             # Forced after a training: equal weights would let DVC skip it, and the study in MLflow would stay open.
             self.must("aggregate", *(["--force"] if names else []))
+            for last in ("claims", "viewer", "page"):
+                self.must(last)
         except KeyboardInterrupt:
             self.stop()
             raise

@@ -151,7 +151,8 @@ class Tracker:
     def end_study(self, metrics: dict[str, float], results: Path, description: str) -> None:
         """Close the parent run with the board: its errors as metrics, its files as artifacts."""
         self.log_metrics(metrics, run=self.parent)
-        self.client.log_artifacts(self.parent, str(results), "results")
+        for file in sorted([*results.glob("leaderboard.*"), *results.glob("steps.*")]):  # the page is not made yet
+            self.client.log_artifact(self.parent, str(file), "results")
         self.client.set_tag(self.parent, "mlflow.note.content", description)
         self.client.set_terminated(self.parent, "FINISHED")
 

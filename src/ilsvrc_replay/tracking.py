@@ -17,12 +17,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from ilsvrc_replay.scratch import root
+
 STUDY, RUN, WEIGHTS = "study", "run", "weights_sha256"
-
-
-def root() -> Path:
-    """The repository's root, also inside a temporary DVC workspace."""
-    return Path(os.environ.get("DVC_ROOT") or Path.cwd())
 
 
 def uri() -> str:

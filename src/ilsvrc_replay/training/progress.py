@@ -17,9 +17,13 @@ class Progress(Callback):
     def __init__(self, run: str) -> None:
         self.run = run
         self.started = self.printed = self.validating = 0.0
+        self.first = 0  # step: of a run that was killed, the one that it goes on from
 
     def on_train_start(self, trainer: Trainer, module: Classifier) -> None:
         self.started = self.printed = time.monotonic()
+        self.first = module.global_step
+        if self.first:
+            print(f"{self.run}  going on after step {self.first:,} of {module.steps:,}", flush=True)
 
     def on_train_batch_end(self, trainer: Trainer, module: Classifier, *_: Any) -> None:
         now = time.monotonic()
@@ -39,7 +43,8 @@ class Progress(Callback):
 
     def line(self, module: Classifier) -> str:
         step, elapsed = module.global_step, time.monotonic() - self.started
-        speed = step * module.recipe.batch_size / max(elapsed - self.validating, 1e-9)
-        left = round(elapsed / step * (module.steps - step))
+        done = max(step - self.first, 1)
+        speed = done * module.recipe.batch_size / max(elapsed - self.validating, 1e-9)
+        left = round(elapsed / done * (module.steps - step))
         epoch, epochs = step / module.batches_per_epoch, module.steps / module.batches_per_epoch
         return f"{self.run}  epoch {epoch:.2f}/{epochs:.2f}  {speed:,.0f} images/s  {left // 60}:{left % 60:02d} left"

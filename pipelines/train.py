@@ -23,8 +23,11 @@ def main() -> None:
     print(f"{name}  {job.summary}", flush=True)
 
     mark = resume.fingerprint(job.record, study.entry(entry).family)
-    tracker = Tracker(study.study)
-    with resume.claimed(name, mark) as keeper, tracker.run(name, job.record):
+    with (
+        resume.claimed(name, mark) as keeper,
+        Tracker(study.study) as tracker,
+        tracker.run(name, job.record, keeper.key),
+    ):
         tracker.log_data(packed.meta["name"], packed.meta["sha256"]["train_images.npy"], str(folder))
         net = fit.run(job, [Progress(name), Reporter(tracker)], keeper)
         record = outputs.write(Path("runs") / name, net, job.module.curve, job.record)

@@ -165,6 +165,14 @@ def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, w
     typer.echo(f"params.yaml now holds the study {name}; run it with `make study` or `dvc repro`")
 
 
+@app.command()
+def sync() -> None:
+    """Send MLflow what it did not get while it could not be reached."""
+    from ilsvrc_replay import tracking
+
+    typer.echo(f"{tracking.sync():,} records sent to MLflow; nothing is left to send")
+
+
 def wide_console() -> Console:
     """A console that cuts no line short, also into a file."""
     return Console(width=None if sys.stdout.isatty() else 120, highlight=False, soft_wrap=True)

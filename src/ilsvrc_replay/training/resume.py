@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,12 +49,20 @@ def fingerprint(record: dict[str, Any], family: str) -> str:
 
 
 class Keeper(Callback):
-    """Keeps the state of a training at `path`: now and then, and at once when the process is told to stop."""
+    """Keeps the state of a training in `folder`: now and then, and at once when the process is told to stop."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "state.ckpt"
         self.kept, self.cost = time.monotonic(), 0.0
         self.told: signal.Signals | None = None
+
+    @property
+    def key(self) -> str:
+        """A name for this training alone, however often it is killed and goes on."""
+        path = self.path.with_name("key")
+        if not path.exists():
+            files.write_text(path, uuid.uuid4().hex)
+        return path.read_text()
 
     def steps_done(self) -> int:
         """How many steps the kept state has behind it; 0 without one. A damaged state is dropped with a warning."""
@@ -130,7 +139,7 @@ def claimed(run: str, name: str) -> Iterator[Keeper]:
         holding = locked(folder / name / "lock", refusal)
         holding.__enter__()
     try:
-        yield Keeper(folder / name / "state.ckpt")
+        yield Keeper(folder / name)
         shutil.rmtree(folder / name)
     finally:
         holding.__exit__(None, None, None)

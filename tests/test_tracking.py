@@ -115,10 +115,12 @@ def kill_one(folder: Path, name: str, key: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == -signal.SIGKILL
 
 
-def test_many_processes_can_open_a_new_store_at_once(client: MlflowClient, tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").unlink()
+def test_many_processes_can_open_a_new_store_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with ProcessPoolExecutor(4) as pool:
         list(pool.map(track, [f"net-{number}" for number in range(4)]))
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     assert len(runs(client, "study")) == 1
     assert len(runs(client, "run")) == 4
 

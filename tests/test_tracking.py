@@ -146,7 +146,7 @@ def test_a_server_that_is_not_there_is_one_warning_and_nothing_is_lost(
 
 def test_a_full_disk_is_one_warning(client: MlflowClient, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     with Tracker("test") as tracker:
-        full = Path("/dev/full").open("a")  # noqa: SIM115 (closed with the spool)
+        full = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115 (closed with the spool)
         tracker.spool.file, before = full, tracker.spool.file
         with tracker.run("net-0", RECORD):
             tracker.log_metrics({"val/top1_err": 9.0}, step=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 
 from ilsvrc_replay.training.module import Classifier
+from ilsvrc_replay.watching import MOVING
 
 
 class Progress(Callback):
-    """A line for every interval; on a terminal also one that moves in between."""
+    """A line for every interval; on a terminal, or in the launcher's table, also one that moves in between."""
 
     def __init__(self, run: str) -> None:
         self.run = run
+        self.moving = sys.stdout.isatty() or MOVING in os.environ
         self.started = self.printed = self.validating = 0.0
         self.first = 0  # step: of a run that was killed, the one that it goes on from
 
@@ -27,9 +30,9 @@ class Progress(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, module: Classifier, *_: Any) -> None:
         now = time.monotonic()
-        if sys.stdout.isatty() and now - self.printed > 0.5:
+        if self.moving and now - self.printed > 0.5:
             self.printed = now
-            print(f"\r{self.line(module)}\033[K", end="", flush=True)
+            print(self.line(module), end=self.ending("\r"), flush=True)
 
     def on_validation_start(self, trainer: Trainer, module: Classifier) -> None:
         self.validating -= time.monotonic()
@@ -37,9 +40,12 @@ class Progress(Callback):
     def on_validation_end(self, trainer: Trainer, module: Classifier) -> None:
         self.validating += time.monotonic()
         row = module.curve[-1]
-        start, end = ("\r", "\033[K\n") if sys.stdout.isatty() else ("", "\n")
         figures = f"loss {row['train_loss']:.3f}  val error {row['val_top1_err']:.2f} %"
-        print(f"{start}{self.line(module)}  {figures}", end=end, flush=True)
+        print(f"{self.line(module)}  {figures}", end=self.ending("\n"), flush=True)
+
+    @staticmethod
+    def ending(character: str) -> str:
+        return f"\033[K{character}" if sys.stdout.isatty() else character  # clears what stood there before
 
     def line(self, module: Classifier) -> str:
         step, elapsed = module.global_step, time.monotonic() - self.started

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
-from clone import Clone, read_until, works_in
+from clone import Clone, read_until
 from mlflow import MlflowClient
 
 
@@ -68,35 +67,20 @@ def test_a_launcher_that_ends_ends_every_process(clone: Clone, number: signal.Si
     if number != signal.SIGKILL:
         assert "error: stopped; what was finished is kept, run again to go on" in said
     assert "Traceback" not in said
-    assert ended(clone)
+    assert clone.is_quiet()
     clone.run("git", "checkout", "-q", ".")
     clone.run("dvc", "checkout", "-q", "--force")
 
 
-def ended(clone: Clone, within: float = 15) -> bool:
-    """Whether no process works in the clone any more after some seconds."""
-    deadline = time.monotonic() + within
-    while any(works_in(path, clone.folder) for path in Path("/proc").glob("[0-9]*/cwd")):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_run_goes_on_and_ends_in_the_same_weights(clone: Clone, number: signal.Signals) -> None:
+def test_a_killed_run_goes_on_and_ends_in_the_same_weights(clone: Clone) -> None:
     unbroken = clone.lock()["train@alexnet-0"]["outs"]
-    clone.run("dvc", "repro", "--quiet", "--force", "--single-item", "train@alexnet-0")
-    assert clone.lock()["train@alexnet-0"]["outs"] == unbroken
-    clone.run("git", "checkout", "-q", "dvc.lock")
-
     repro = ("dvc", "repro", "--force", "--single-item", "train@alexnet-0")
     process = clone.start(*repro, REPLAY_KEEP_SECONDS="0")
     read_until(process, " epoch 1.00")
-    os.kill(process.pid, number)  # DVC alone: the stage ends with it
+    process.kill()  # DVC alone: the stage ends with it
     process.stdout.read()
     process.wait()
-    assert ended(clone)
+    assert clone.is_quiet()
     assert clone.lock()["train@alexnet-0"]["outs"] == unbroken, "nothing was recorded"
     assert "alexnet-0  going on after step" in clone.run(*repro)
     assert clone.lock()["train@alexnet-0"]["outs"] == unbroken
@@ -108,18 +92,16 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_weights(clone: Clone, number:
     assert len(client.get_metric_history(newest.info.run_id, "val/top1_err")) == 4, "one run, with all its points"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_training_is_never_taken_for_a_finished_one(clone: Clone, number: signal.Signals) -> None:
+def test_a_terminated_training_is_never_taken_for_a_finished_one(clone: Clone) -> None:
     before = clone.lock()["train@alexnet-0"]
     clone.set("entries.alexnet.epochs", 500.0)
     process = clone.start("dvc", "repro", "--single-item", "train@alexnet-0")
     said = read_until(process, " epoch ")
     trainer = subprocess.check_output(["pgrep", "-g", str(process.pid), "-f", "^python pipelines/train.py"])
-    os.kill(int(trainer), number)
+    os.kill(int(trainer), signal.SIGTERM)
     said += process.stdout.read()
     assert process.wait() != 0, said
-    if number != signal.SIGKILL:
-        assert "error: " in said
+    assert "error: stopped after step" in said
     assert clone.lock()["train@alexnet-0"] == before
     assert not list((clone.folder / "runs/alexnet-0").glob("weights*"))
     clone.run("git", "checkout", "-q", "params.yaml")

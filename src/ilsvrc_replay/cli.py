@@ -48,10 +48,9 @@ def show() -> None:
     from ilsvrc_replay.leaderboard.render import published_single
 
     folder = Path("results") / study.study
-    try:
-        board = files.read_json(folder / "leaderboard.json")
-    except FileNotFoundError:
-        raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`") from None
+    if not (folder / "leaderboard.json").exists():
+        raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`")
+    board = files.read_json(folder / "leaderboard.json")
     baseline = board["baseline"]
     table = Table(title=f"Study {study.study}: top-1 error on {baseline['images']:,} images of {study.dataset.name}")
     # What is the same in every row stands in the files alone: the board fits a terminal of 80 columns.

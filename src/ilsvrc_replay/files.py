@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ilsvrc_replay.errors import StudyError
+
 
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
@@ -58,7 +60,13 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text())
+    """Raises StudyError if the file is missing or is not JSON."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise StudyError(f"{path} is missing: run `dvc repro`, which makes it") from None
+    except ValueError as error:  # also text that is not UTF-8
+        raise StudyError(f"{path} is damaged ({error}): remove it and run `dvc repro`") from None
 
 
 def as_csv(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> str:

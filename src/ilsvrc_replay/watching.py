@@ -24,14 +24,13 @@ class Watcher:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.logs: dict[str, TextIO] = {}
+        self.logged: set[str] = set()
 
     def __enter__(self) -> Watcher:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in self.logs.values():
-            file.close()
+        """What stages say after this, as they are stopped, is still passed on."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -48,9 +47,9 @@ class Watcher:
 
     def line(self, stage: str, line: str, to: TextIO) -> None:
         with self.lock:
-            if stage not in self.logs:  # a stage that says nothing keeps the log of its last time
-                self.logs[stage] = log(stage).open("w", buffering=1)
-            self.logs[stage].write(f"{line}\n")
+            with log(stage).open("a" if stage in self.logged else "w") as file:
+                file.write(f"{line}\n")  # a stage that says nothing keeps the log of its last time
+            self.logged.add(stage)
             self.show(stage, line, to)
 
     def show(self, stage: str, line: str, to: TextIO) -> None:
@@ -73,7 +72,6 @@ class MovingTable(Watcher):
 
     def __exit__(self, *arguments: object) -> None:
         self.live.stop()
-        super().__exit__(*arguments)
 
     @property
     def environment(self) -> dict[str, str]:

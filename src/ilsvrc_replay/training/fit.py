@@ -57,7 +57,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
     device = choose_device(study.compute)
     architecture = registry.find(entry.architecture)[1]
     pixels = packed.pixels(device, architecture.normalisation)
-    net, factor = registry.build(entry.architecture, width=entry.width, compact_factor=entry.compact, **packed.shape)
+    net, factor = registry.build_entry(entry, packed.shape)
     counts = {
         "param_count": count_parameters(net),
         "macs": count_macs(net, packed.shape["image_size"], packed.shape["channels"]),
@@ -85,7 +85,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
             packed.images("val").to(device),
             packed.labels("val").to(device),
             batch_size=study.evaluation.batch_size,
-            view=test_view(pixels),
+            view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
         ),
         intervals=intervals,
         compute=study.compute,
@@ -95,6 +95,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
             "architecture": entry.architecture,
             "width": entry.width,
             "compact": factor,
+            "activation": entry.activation,
             **counts,
             "recipe": {"name": entry.recipe, **recipe.model_dump()},
             "steps": intervals * interval,
@@ -121,6 +122,7 @@ def run(job: Job, callbacks: list[Callback], keeper: Keeper | None = None) -> nn
         max_epochs=job.intervals - done // job.training.interval,  # what Lightning calls an epoch is an interval
         reload_dataloaders_every_n_epochs=1,  # that is, ask again how many batches the coming interval has
         deterministic=job.compute.deterministic,
+        gradient_clip_val=job.module.recipe.clip,
         callbacks=[*callbacks, keeper] if keeper else callbacks,
         logger=False,
         enable_checkpointing=False,
@@ -131,4 +133,4 @@ def run(job: Job, callbacks: list[Callback], keeper: Keeper | None = None) -> nn
     )
     state = keeper.path if done else None
     trainer.fit(job.module, job.training, job.validation, ckpt_path=state, weights_only=True)
-    return job.module.net.to(device="cpu", memory_format=torch.contiguous_format).eval()
+    return job.module.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()

@@ -69,18 +69,18 @@ def predicted(run: str, protocol: str) -> tuple[np.ndarray, np.ndarray]:
 
 def report(study: str, rows: list[dict], metrics: dict[str, dict], results: Path) -> None:
     """Complete the study in MLflow: every run's test errors, and the board."""
-    tracker = Tracker(study)
-    for name, errors_of in metrics.items():
-        errors = {
-            f"test/{protocol}/{key}": values[key]
-            for protocol, values in errors_of.items()
-            if isinstance(values, dict)
-            for key in ("top1_err", "top5_err")
-        }
-        weights = np.load(Path("predictions") / f"{name}.npz")["weights_sha256"].item()
-        tracker.log_test(name, weights, errors)
-    board = {f"{row['entry']}/{row['protocol']}/top1_err": row["top1_err"] for row in rows}
-    tracker.end_study(board, results, (results / "leaderboard.md").read_text())
+    with Tracker(study) as tracker:
+        for name, errors_of in metrics.items():
+            errors = {
+                f"test/{protocol}/{key}": values[key]
+                for protocol, values in errors_of.items()
+                if isinstance(values, dict)
+                for key in ("top1_err", "top5_err")
+            }
+            weights = np.load(Path("predictions") / f"{name}.npz")["weights_sha256"].item()
+            tracker.log_test(name, weights, errors)
+        board = {f"{row['entry']}/{row['protocol']}/top1_err": row["top1_err"] for row in rows}
+        tracker.end_study(board, results, (results / "leaderboard.md").read_text())
 
 
 if __name__ == "__main__":

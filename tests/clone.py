@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -58,12 +59,12 @@ class Clone:
         assert (result.returncode == code) if code is not None else result.returncode, result.stdout
         return result.stdout
 
-    def start(self, *command: str) -> subprocess.Popen:
+    def start(self, *command: str, **environment: str) -> subprocess.Popen:
         """Start a command in a process group of its own."""
         return subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -71,6 +72,15 @@ class Clone:
             start_new_session=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (background ignores it)
         )
+
+    def is_quiet(self, within: float = 15) -> bool:
+        """Whether no process works in the clone any more after some seconds."""
+        deadline = time.monotonic() + within
+        while any(works_in(path, self.folder) for path in Path("/proc").glob("[0-9]*/cwd")):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        return True
 
     def commit(self) -> None:
         self.run("git", "add", "-A")

@@ -61,11 +61,15 @@ def evaluate(study: Study, name: str, packed: Packed, run: Path, predictions: Pa
 
 
 def load_weights(net: nn.Module, path: Path) -> None:
-    """Load a run's weights. Raises StudyError if the file is damaged or belongs to another net."""
+    """Load a run's weights. Raises StudyError if the file is damaged, belongs to another net or holds no numbers."""
     try:
+        weights = load_file(path)
         net.to_empty(device="cpu")
-        net.load_state_dict(load_file(path))
+        net.load_state_dict(weights)
     except FileNotFoundError:
         raise StudyError(f"{path} is missing: run `dvc repro train` first") from None
     except (SafetensorError, RuntimeError) as error:
         raise StudyError(f"{path} does not hold this net's weights: {str(error).splitlines()[0]}") from None
+    for name, tensor in weights.items():
+        if not tensor.isfinite().all():
+            raise StudyError(f"{path}: {name} holds values that are no numbers: train the run again with a lower lr")

@@ -24,6 +24,7 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Compute, Study
 from ilsvrc_replay.training.module import Classifier
 from ilsvrc_replay.training.recipes import resolve
+from ilsvrc_replay.training.resume import Keeper
 
 CHECKS = 4  # validations in a run at the least; in a longer one, one an epoch
 
@@ -106,18 +107,23 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
     )
 
 
-def run(job: Job, callbacks: list[Callback]) -> nn.Module:
-    """Train; returns the net on the CPU. Raises StudyError if the training diverges."""
+def run(job: Job, callbacks: list[Callback], keeper: Keeper | None = None) -> nn.Module:
+    """Train, from what `keeper` has kept if it has; returns the net on the CPU.
+
+    Raises StudyError if the training diverges.
+    """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")  # advice on workers, which resident data don't need
     job.module.net.to(memory_format=torch.channels_last).train()  # Lightning keeps the mode that it finds
+    done = job.training.next = keeper.steps_done() if keeper else 0
     trainer = Trainer(
         accelerator=job.record["compute"]["device"].replace("cuda", "gpu"),
         devices=1,
-        max_epochs=job.intervals,
+        max_epochs=job.intervals - done // job.training.interval,  # what Lightning calls an epoch is an interval
+        reload_dataloaders_every_n_epochs=1,  # that is, ask again how many batches the coming interval has
         deterministic=job.compute.deterministic,
         gradient_clip_val=job.module.recipe.clip,
-        callbacks=callbacks,
+        callbacks=[*callbacks, keeper] if keeper else callbacks,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -125,5 +131,6 @@ def run(job: Job, callbacks: list[Callback]) -> nn.Module:
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    trainer.fit(job.module, job.training, job.validation)
+    state = keeper.path if done else None
+    trainer.fit(job.module, job.training, job.validation, ckpt_path=state, weights_only=True)
     return job.module.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
@@ -42,6 +44,13 @@ class Classifier(LightningModule):
             optimizer, lambda step: rate(self.recipe.schedule, min(step / self.steps, 1))
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["curve"] = self.curve
+        checkpoint["losses"] = torch.stack(self.losses) if self.losses else torch.empty(0)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.curve, self.losses = checkpoint["curve"], list(checkpoint["losses"])
 
     def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         torch.manual_seed(draws.key(self.seed, self.global_step)[1])  # dropout, whatever ran before this step
@@ -84,7 +93,7 @@ class Classifier(LightningModule):
             "step": self.global_step,
             "epoch": round(self.global_step / self.batches_per_epoch, 4),
             "lr": round(self.lr_schedulers().get_last_lr()[0], 8),
-            "train_loss": round(torch.stack(self.losses).mean().item(), 6),
+            "train_loss": round(torch.stack([loss.to(self.device) for loss in self.losses]).mean().item(), 6),
             "val_loss": round(F.cross_entropy(output, labels).item(), 6),
             "val_top1_err": scores.error(output, labels, 1),
             "val_top5_err": scores.error(output, labels, 5),

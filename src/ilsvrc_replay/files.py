@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 
-def sha256(path: Path) -> str:
+def checksum(path: Path, algorithm: str) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def sha256(path: Path) -> str:
+    return checksum(path, "sha256")
 
 
 @contextmanager

@@ -24,10 +24,12 @@ class Strict(BaseModel):
 
 
 class Dataset(Strict):
-    name: Literal["fashion-mnist", "digits"] = Field(description="which data set")
-    image_size: int = Field(32, ge=28, le=299, description="side of the packed images in px")
+    name: Literal["fashion-mnist", "digits", "cifar10", "tiny-imagenet", "imagefolder"] = Field(
+        description="which data set"
+    )
+    image_size: int = Field(32, ge=28, le=512, description="side of the packed images in px")
     val_images: int = Field(5000, ge=1, description="training images held out as val")
-    folder: str | None = Field(None, description="a folder that holds the original files; null: fetch them")
+    folder: str | None = Field(None, description="the folder that has the original files; null: fetch them")
 
 
 class Compute(Strict):

@@ -26,7 +26,7 @@ def acquire(target: Path, folder: Path | None) -> str:
     return sources.acquire("digits", CHECKSUMS, {name: sources.from_folder(folder or inside)}, target)
 
 
-def read(folder: Path) -> Original:
+def read(folder: Path, _given: Path | None = None) -> Original:
     """The original arrays; grey values 0..16 stretched to 0..255."""
     table = np.loadtxt(folder / "digits.csv", delimiter=",")
     images = np.round(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)

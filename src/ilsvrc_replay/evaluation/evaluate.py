@@ -14,7 +14,7 @@ from torch import nn
 from ilsvrc_replay import files, scores
 from ilsvrc_replay.architectures import registry
 from ilsvrc_replay.architectures.counting import count_macs, count_parameters
-from ilsvrc_replay.data.batches import OrderedBatches
+from ilsvrc_replay.data.batches import OrderedBatches, resident
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.data.views import test_view
 from ilsvrc_replay.devices import choose_device
@@ -38,7 +38,7 @@ def evaluate(study: Study, entry: Entry, packed: Packed, weights: Path, predicti
     load_weights(net, weights)
     net.to(device=device, memory_format=torch.channels_last).eval()
     batches = OrderedBatches(
-        packed.images("test").to(device),
+        resident(packed.images("test"), device),
         packed.labels("test").to(device),
         batch_size=study.evaluation.batch_size,
         view=test_view(packed.pixels(device, architecture.normalisation)),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickle
 import struct
+import tarfile
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
+from scipy.io import savemat
 
 MODES = {"L": 90, "RGB": (200, 60, 30), "CMYK": (20, 200, 90, 10), "RGBA": (10, 90, 200, 128)}
 
@@ -113,3 +115,50 @@ def harmful_pickle() -> bytes:
             return (print, ("it ran",))
 
     return pickle.dumps({b"data": Harm(), b"labels": []}, protocol=2)
+
+
+def tar(files: dict[str, bytes], kind: str = "w") -> bytes:
+    content = BytesIO()
+    with tarfile.open(fileobj=content, mode=kind) as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, BytesIO(data))
+    return content.getvalue()
+
+
+def ilsvrc(root: Path, wnids: tuple[str, ...], *, train: int = 6, val: int = 9) -> list[str]:
+    """The three archives of ILSVRC-2012, with its oddities; returns the wnid of each validation image.
+
+    The kit numbers its classes in another order than the wnids', and has inner nodes after them.
+    """
+    archives = {}
+    for label, wnid in enumerate(wnids):
+        images = {f"{wnid}_{number}.JPEG": jpeg(label, number) for number in range(train)}
+        images[f"{wnid}_0.JPEG"] = encoded(drawing(label, 0), "PNG")
+        images[f"{wnid}_1.JPEG"] = jpeg(label, 1, "CMYK")
+        images[f"{wnid}_2.JPEG"] = jpeg(label, 2, "L")
+        archives[f"{wnid}.tar"] = tar(images)
+    write(root / "ILSVRC2012_img_train.tar", tar(archives))
+    order = wnids[1:] + wnids[:1]
+    truth = [number * 2 % len(order) for number in range(val)]
+    images = {
+        f"ILSVRC2012_val_{number:08d}.JPEG": jpeg(wnids.index(order[label]), number)
+        for number, label in enumerate(truth, 1)
+    }
+    write(root / "ILSVRC2012_img_val.tar", tar(images))
+    write(root / "ILSVRC2012_devkit_t12.tar.gz", ilsvrc_kit(order, [label + 1 for label in truth]))
+    return [order[label] for label in truth]
+
+
+def ilsvrc_kit(order: tuple[str, ...], truth: list[int]) -> bytes:
+    fields = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("words", "O"), ("gloss", "O"), ("num_children", "O")]
+    rows = [(number, wnid, "a word", "a gloss", 0) for number, wnid in enumerate(order, 1)]
+    rows.append((len(order) + 1, "n00001740", "entity", "all", 3))
+    meta = BytesIO()
+    savemat(meta, {"synsets": np.array(rows, dtype=fields)[:, None]})
+    text = "".join(f"{label}\n" for label in truth).encode()
+    inside = "ILSVRC2012_devkit_t12/data"
+    return tar(
+        {f"{inside}/meta.mat": meta.getvalue(), f"{inside}/ILSVRC2012_validation_ground_truth.txt": text}, "w:gz"
+    )

@@ -24,8 +24,8 @@ class Strict(BaseModel):
 
 
 class Dataset(Strict):
-    name: Literal["fashion-mnist", "digits", "cifar10", "tiny-imagenet", "imagefolder"] = Field(
-        description="which data set"
+    name: Literal["fashion-mnist", "digits", "cifar10", "tiny-imagenet", "imagefolder", "imagenet", "imagenet-val"] = (
+        Field(description="which data set")
     )
     image_size: int = Field(32, ge=28, le=512, description="side of the packed images in px")
     val_images: int = Field(5000, ge=1, description="training images held out as val")

@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ilsvrc_replay.data import cifar10, digits, fashion_mnist, imagefolder, packing, picture_packing, tiny_imagenet
+from ilsvrc_replay.data import (
+    cifar10,
+    digits,
+    fashion_mnist,
+    imagefolder,
+    imagenet,
+    imagenet_val,
+    packing,
+    picture_packing,
+    tiny_imagenet,
+)
 from ilsvrc_replay.data.original import Original, Pictures
 from ilsvrc_replay.params import Dataset
 
@@ -15,6 +25,8 @@ DATASETS = {
     "cifar10": cifar10,
     "tiny-imagenet": tiny_imagenet,
     "imagefolder": imagefolder,
+    "imagenet": imagenet,
+    "imagenet-val": imagenet_val,
 }
 
 

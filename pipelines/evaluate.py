@@ -15,7 +15,8 @@ def main() -> None:
     name = run_name(entry, seed)
     packed = packing.load(Path("data/packed") / study.dataset.name)
     weights, predictions = Path("runs") / name / "weights.safetensors", Path("predictions") / f"{name}.npz"
-    metrics = evaluate(study, study.entry(entry), packed, weights, predictions)
+    raw = Path("data/raw") / study.dataset.name
+    metrics = evaluate(study, study.entry(entry), packed, weights, predictions, raw)
     files.write_json(Path("metrics") / f"{name}.json", metrics)
     for protocol in study.evaluation.protocols:
         print(f"{name}  {protocol}: top-1 error {metrics[protocol]['top1_err']:.2f} % on {metrics['images']:,} images")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ilsvrc_replay.architectures import pretrained
 from ilsvrc_replay.architectures.registry import find
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Study
@@ -13,7 +14,10 @@ def check(study: Study) -> None:
     for name, entry in study.entries.items():
         try:
             family, _ = find(entry.architecture)
-            resolve(entry)
+            if entry.recipe == "pretrained":
+                pretrained.find(entry)
+            else:
+                resolve(entry)
         except StudyError as error:
             raise StudyError(f"entries.{name}: {error}") from None
         if entry.family != family:

@@ -77,13 +77,27 @@ class Entry(Recipe):
 
     architecture: str
     family: Name = Field(description="the file under src/ilsvrc_replay/architectures that defines the net")
-    recipe: Literal["era", "modern"] = "era"
+    recipe: Literal["era", "modern", "pretrained"] = "era"
+    weights: str | None = Field(None, description="pretrained: torchvision/<net>:<weights>, timm/<net>.<tag> or a file")
     width: float = Field(1.0, gt=0, description="factor on every channel count")
     compact: Literal["auto", 1, 2, 4, 8, 16] = Field("auto", description="factor by which the total stride is lowered")
 
     @property
     def overrides(self) -> dict[str, Any]:
         return {key: getattr(self, key) for key in Recipe.model_fields if key in self.model_fields_set}
+
+    @property
+    def of_library(self) -> bool:
+        """Whether the weights are published by torchvision or timm, and not a file."""
+        return self.weights is not None and self.weights.startswith(("torchvision/", "timm/"))
+
+    @model_validator(mode="after")
+    def weights_are_trained_or_published(self) -> Entry:
+        if (self.weights is not None) != (self.recipe == "pretrained"):
+            raise ValueError("weights and `recipe: pretrained` belong together: one of them is missing")
+        if self.weights is not None and self.overrides:
+            raise ValueError(f"{next(iter(self.overrides))} has no meaning for published weights: leave it out")
+        return self
 
 
 class Study(Strict):
@@ -98,6 +112,9 @@ class Study(Strict):
     def seeds_differ(self) -> Study:
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds: the same seed stands there twice")
+        published = [name for name, entry in self.entries.items() if entry.recipe == "pretrained"]
+        if published and len(self.seeds) > 1:
+            raise ValueError(f"seeds: {published[0]} has published weights, which know no seeds: give one seed")
         return self
 
     def entry(self, name: str) -> Entry:
@@ -145,7 +162,7 @@ def explain(error: Any) -> str:
     if error["type"] == "missing":
         return f"{where} is missing"
     if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
+        return f"{where}: {error['ctx']['error']}" if error["loc"] else str(error["ctx"]["error"])
     return f"{where} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 

@@ -21,14 +21,10 @@ def checked(data_set: str, pictures: Pictures) -> Pictures:
     """`pictures`, in the order of their names. Raises StudyError naming the first class that has no images."""
     if not pictures.test:
         raise StudyError(f"{data_set}: there are no test images")
-    counted = pictures.train or pictures.test  # a set to test on alone has no others
-    empty = sorted(set(range(len(pictures.classes))) - {label for _, label in counted})
-    if empty:
-        part = "training" if pictures.train else "test"
-        raise StudyError(
-            f"{data_set}: the class {pictures.classes[empty[0]]} has no {part} images"
-            + (f", nor have {len(empty) - 1} others" if len(empty) > 1 else "")
-        )
+    empty = sorted(set(range(len(pictures.classes))) - {label for _, label in pictures.train})
+    if pictures.train and empty:
+        others = f", nor have {len(empty) - 1} others" if len(empty) > 1 else ""
+        raise StudyError(f"{data_set}: the class {pictures.classes[empty[0]]} has no training images{others}")
     ignored = {reason: count for reason, count in pictures.ignored.items() if count}
     return Pictures(pictures.files, sorted(pictures.train), sorted(pictures.test), pictures.classes, ignored)
 

@@ -37,7 +37,8 @@ def acquire(data_set: str, checksums: Mapping[str, str], sources: Mapping[str, S
             return name
         except SourceError as error:
             reasons.append(f"{name}: {error}")
-    raise StudyError(f"{data_set} could not be acquired ({'; '.join(reasons)})")
+    hint = "" if "dataset.folder" in sources else "; if you have the files, name their folder in dataset.folder"
+    raise StudyError(f"{data_set} could not be acquired ({'; '.join(reasons)}){hint}")
 
 
 def verify(checksums: Mapping[str, str], folder: Path) -> None:

@@ -50,7 +50,6 @@ def by_class(data_set: str, names: list[str], folder: str, classes: tuple[str, .
 def still_there(data_set: str, root: Path | None) -> Path:
     """Raises StudyError if the folder in which the user has the images is not there."""
     if root is None or not root.is_dir():
-        raise StudyError(
-            f"{data_set}: dataset.folder must name the folder with the images, which are read where they are"
-        )
+        what = "does not hold them any more" if root is None else f"is {root}, which is no folder"
+        raise StudyError(f"{data_set}: the images are read where they are, but dataset.folder {what}")
     return root

@@ -17,7 +17,6 @@ from ilsvrc_replay.data import (
     tiny_imagenet,
 )
 from ilsvrc_replay.data.original import Original, Pictures
-from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Dataset
 
 DATASETS = {
@@ -32,11 +31,8 @@ DATASETS = {
 
 
 def acquire(dataset: Dataset, target: Path) -> str:
-    """Put what the data set needs into the empty folder `target`; returns the source's name. Raises StudyError."""
-    folder = given(dataset)
-    if folder and not folder.is_dir():
-        raise StudyError(f"{dataset.name}: dataset.folder is {dataset.folder}, which is no folder")
-    return DATASETS[dataset.name].acquire(target, folder)
+    """Put what the data set needs into the empty folder `target`; returns the source's name."""
+    return DATASETS[dataset.name].acquire(target, given(dataset))
 
 
 def read(dataset: Dataset, raw: Path) -> Original | Pictures:

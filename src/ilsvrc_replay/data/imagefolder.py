@@ -21,6 +21,7 @@ def acquire(target: Path, folder: Path | None) -> str:
     """Put a list of the images in `folder` into `target`; returns the name of the source."""
     if folder is None:
         raise StudyError("imagefolder: name the folder that holds train/<class>/ and test/<class>/ in dataset.folder")
+    arranging.still_there("imagefolder", folder)
     if not (folder / "train").is_dir():
         raise StudyError(f"imagefolder: {folder} has no folder train with a folder for each class")
     manifest.write(target, folder, manifest.files_below(folder, ("train", test_folder(folder))), "imagefolder")

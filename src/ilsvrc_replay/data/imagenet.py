@@ -41,6 +41,7 @@ def acquire(target: Path, folder: Path | None, parts: tuple[str, ...] = ("train"
             f"imagenet cannot be fetched: put {', '.join(ARCHIVES)}, or train/ and val/, into a folder and name it in"
             " dataset.folder"
         )
+    arranging.still_there("imagenet", folder)
     names = [name for name in (devkit.ARCHIVE, devkit.KAGGLE) if (folder / name).is_file()]
     for part in parts:
         archive = f"ILSVRC2012_img_{part}.tar"

@@ -14,7 +14,8 @@ def main() -> None:
     study = load_study()
     name = run_name(entry, seed)
     packed = packing.load(Path("data/packed") / study.dataset.name)
-    metrics = evaluate(study, entry, packed, Path("runs") / name, Path("predictions") / f"{name}.npz")
+    raw = Path("data/raw") / study.dataset.name
+    metrics = evaluate(study, entry, packed, Path("runs") / name, Path("predictions") / f"{name}.npz", raw)
     files.write_json(Path("metrics") / f"{name}.json", metrics)
     for protocol in study.protocols(entry):
         measured = metrics[protocol]

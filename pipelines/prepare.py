@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from ilsvrc_replay.data import baseline, packing
-from ilsvrc_replay.data.datasets import DATASETS
+from ilsvrc_replay.data import baseline, datasets, packing, picture_packing
 from ilsvrc_replay.devices import choose_device
 from ilsvrc_replay.files import whole_folder, write_json
 from ilsvrc_replay.params import load_study
@@ -14,11 +13,12 @@ def main() -> None:
     study = load_study()
     choose_device(study.compute)
     dataset = study.dataset
-    original = DATASETS[dataset.name].read(Path("data/raw") / dataset.name)
-    with whole_folder(Path("data/packed") / dataset.name) as target:
-        meta = packing.pack(original, dataset.name, dataset.image_size, dataset.val_images, target)
+    place = Path("data/packed") / dataset.name
+    with whole_folder(place) as target:
+        meta = datasets.pack(dataset, Path("data/raw") / dataset.name, target)
         floor = baseline.measure(packing.load(target))
         write_json(target / "baseline.json", floor)
+    picture_packing.forget(place, dataset.name)
     counts = ", ".join(f"{count:,} {split}" for split, count in meta["images"].items())
     print(f"{dataset.name}: {counts} images of {dataset.image_size} px; linear classifier {floor['linear_top1_err']} %")
 

@@ -275,4 +275,4 @@ def test_weights(kind: str, packed: packing.Packed, tmp_path: Path) -> None:
     save_file(net.state_dict(), path)
     (tmp_path / "net-0.npz").write_bytes(b"an earlier run's")
     damage(path)
-    refused(lambda: evaluate(study, study.entries["net"], packed, path, tmp_path / "net-0.npz"), tmp_path, named)
+    refused(lambda: evaluate(study, "net", packed, tmp_path, tmp_path / "net-0.npz"), tmp_path, named)

@@ -51,8 +51,14 @@ def test_every_study_is_valid_and_named_like_its_file(path: Path) -> None:
         ({"entries.alexnet.lr": -1.0}, "entries.alexnet.lr is -1.0: input should be greater than 0"),
         ({"entries.alexnet.lr": float("nan")}, "entries.alexnet.lr is nan: input should be a finite number"),
         ({"entries.alexnet.compact": 3}, "entries.alexnet.compact is 3: input should be 'auto', 1, 2, 4, 8 or 16"),
-        ({"entries.alexnet.recipe": "eara"}, "entries.alexnet.recipe is 'eara': input should be 'era' or 'modern'"),
-        ({"dataset.name": "fashion"}, "dataset.name is 'fashion': input should be 'fashion-mnist' or 'digits'"),
+        (
+            {"entries.alexnet.recipe": "eara"},
+            "entries.alexnet.recipe is 'eara': input should be 'era', 'modern' or 'pretrained'",
+        ),
+        (
+            {"dataset.name": "fashion"},
+            "dataset.name is 'fashion': input should be 'fashion-mnist', 'digits', 'cifar10'",
+        ),
         ({"dataset.image_size": 8}, "dataset.image_size is 8: input should be greater than or equal to 28"),
         ({"seeds": [0, 0]}, "seeds: the same seed stands there twice"),
         ({"seeds": "DELETE"}, "seeds is missing"),

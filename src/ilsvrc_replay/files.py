@@ -16,9 +16,13 @@ from typing import Any
 from ilsvrc_replay.errors import StudyError
 
 
-def sha256(path: Path) -> str:
+def checksum(path: Path, algorithm: str) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def sha256(path: Path) -> str:
+    return checksum(path, "sha256")
 
 
 @contextmanager

@@ -39,10 +39,12 @@ class Strict(BaseModel):
 
 
 class Dataset(Strict):
-    name: Literal["fashion-mnist", "digits"] = Field(description="which data set")
-    image_size: int = Field(32, ge=28, le=299, description="side of the packed images in px")
+    name: Literal["fashion-mnist", "digits", "cifar10", "tiny-imagenet", "imagefolder", "imagenet", "imagenet-val"] = (
+        Field(description="which data set")
+    )
+    image_size: int = Field(32, ge=28, le=512, description="side of the packed images in px")
     val_images: int = Field(5000, ge=1, description="training images held out as val")
-    folder: str | None = Field(None, description="a folder that holds the original files; null: fetch them")
+    folder: str | None = Field(None, description="the folder that has the original files; null: fetch them")
 
 
 class Compute(Strict):
@@ -132,7 +134,8 @@ class Entry(Recipe):
 
     architecture: str
     family: Name = Field(description="the file under src/ilsvrc_replay/architectures that defines the net")
-    recipe: Literal["era", "modern"] = "era"
+    recipe: Literal["era", "modern", "pretrained"] = "era"
+    weights: str | None = Field(None, description="pretrained: torchvision/<net>:<weights>, timm/<net>.<tag> or a file")
     width: float = Field(1.0, gt=0, description="factor on every channel count")
     compact: Literal["auto", 1, 2, 4, 8, 16] = Field("auto", description="factor by which the total stride is lowered")
     activation: Literal["relu", "tanh"] = Field("relu", description="tanh: in place of every ReLU")
@@ -141,6 +144,19 @@ class Entry(Recipe):
     @property
     def overrides(self) -> dict[str, Any]:
         return {key: getattr(self, key) for key in Recipe.model_fields if key in self.model_fields_set}
+
+    @property
+    def of_library(self) -> bool:
+        """Whether the weights are published by torchvision or timm, and not a file."""
+        return self.weights is not None and self.weights.startswith(("torchvision/", "timm/"))
+
+    @model_validator(mode="after")
+    def weights_are_trained_or_published(self) -> Entry:
+        if (self.weights is not None) != (self.recipe == "pretrained"):
+            raise ValueError("weights and `recipe: pretrained` belong together: one of them is missing")
+        if self.weights is not None and self.overrides:
+            raise ValueError(f"{next(iter(self.overrides))} has no meaning for published weights: leave it out")
+        return self
 
 
 class Study(Strict):
@@ -155,6 +171,9 @@ class Study(Strict):
     def seeds_differ(self) -> Study:
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds: the same seed stands there twice")
+        published = [name for name, entry in self.entries.items() if entry.recipe == "pretrained"]
+        if published and len(self.seeds) > 1:
+            raise ValueError(f"seeds: {published[0]} has published weights, which know no seeds: give one seed")
         return self
 
     @model_validator(mode="after")
@@ -216,7 +235,7 @@ def explain(error: Any) -> str:
     if error["type"] == "missing":
         return f"{where} is missing"
     if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
+        return f"{where}: {error['ctx']['error']}" if error["loc"] else str(error["ctx"]["error"])
     if "protocols" in parents and error["type"] == "string_pattern_mismatch":
         return f"{where} is {error['input']!r}: a protocol is one of {', '.join(PROTOCOLS)}, or one of them@N images"
     return f"{where} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"

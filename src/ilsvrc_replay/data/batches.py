@@ -1,4 +1,7 @@
-"""Batches of a data set that lies whole in the memory of the device that trains on it."""
+"""Batches of a data set that lies whole in the memory of the device that trains on it, or else on the disk, mapped.
+
+Labels are always on that device; the images of a batch follow them there.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,16 @@ from torch import Tensor
 
 from ilsvrc_replay.data import draws
 
+SHARE = 0.5  # of a GPU's free memory that images may take
+
 View = Callable[[Tensor, Tensor, int], Tensor]  # uint8 images, their numbers, the epoch -> what the net sees
+
+
+def resident(images: Tensor, device: torch.device) -> Tensor:
+    """`images` on `device` if it has room for them all, else as they are."""
+    if device.type == "cuda" and images.nbytes > SHARE * torch.cuda.mem_get_info(device)[0]:
+        return images
+    return images.to(device)
 
 
 class TrainingBatches:
@@ -40,7 +52,8 @@ class TrainingBatches:
                 current, order = epoch, self.order(epoch)
             index = order[position * self.batch_size : (position + 1) * self.batch_size]
             self.next = number + 1
-            yield self.view(self.images[index], index, epoch), self.labels[index]
+            images = self.images[index.to(self.images.device)].to(index.device)
+            yield self.view(images, index, epoch), self.labels[index]
 
     def order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(draws.key(self.seed, epoch)[0])
@@ -59,4 +72,4 @@ class OrderedBatches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(self.labels), self.batch_size):
             part = slice(start, start + self.batch_size)
-            yield self.view(self.images[part]), self.labels[part]
+            yield self.view(self.images[part].to(self.labels.device)), self.labels[part]

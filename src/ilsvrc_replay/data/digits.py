@@ -28,7 +28,7 @@ def acquire(target: Path, folder: Path | None) -> str:
     return sources.acquire("digits", CHECKSUMS, {name: sources.from_folder(folder or inside)}, target)
 
 
-def read(folder: Path) -> Original:
+def read(folder: Path, _given: Path | None = None) -> Original:
     """The original arrays; grey values 0..16 stretched to 0..255. Raises StudyError if the file is not what it was."""
     path = folder / "digits.csv"
     try:

@@ -38,7 +38,7 @@ def acquire(target: Path, folder: Path | None) -> str:
     return sources.acquire("fashion-mnist", CHECKSUMS, tried, target)
 
 
-def read(folder: Path) -> Original:
+def read(folder: Path, _given: Path | None = None) -> Original:
     """The original arrays from the four verified files."""
     return Original(
         train_images=read_idx(folder / "train-images-idx3-ubyte")[:, None],

@@ -1,11 +1,13 @@
-"""What every data set offers: its original images and labels, read and checked."""
+"""What every data set offers: its original images and labels, read and checked, as arrays or as image files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
+from ilsvrc_replay.data.containers import Files
 from ilsvrc_replay.errors import StudyError
 
 
@@ -35,3 +37,24 @@ class Original:
                     f"{name}: {part} image {wrong[0]:,} has the label {labels[wrong[0]]}, but there are"
                     f" {len(self.classes)} classes"
                 )
+
+
+class Picture(NamedTuple):
+    """An image file by its name in `Pictures.files`, and its class."""
+
+    name: str
+    label: int
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A data set of image files of any size and mode. `train` is empty where there are only images to test on.
+
+    `ignored` counts by reason the files that are there and take no part.
+    """
+
+    files: Files
+    train: list[Picture]
+    test: list[Picture]
+    classes: tuple[str, ...]
+    ignored: dict[str, int] = field(default_factory=dict)

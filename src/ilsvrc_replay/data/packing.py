@@ -155,10 +155,12 @@ def pixel_statistics(images: np.ndarray) -> dict[str, Any]:
     """
     channels = images.shape[1]
     total, products, pixels = np.zeros(channels, np.int64), np.zeros((channels, channels), np.int64), 0
-    for start in range(0, len(images), 1000):
-        chunk = np.moveaxis(images[start : start + 1000], 1, 0).reshape(channels, -1).astype(np.int64)
-        total += chunk.sum(1)
-        products += chunk @ chunk.T
+    step = max(1, 2**23 // images[0].size)
+    for start in range(0, len(images), step):
+        # Whole numbers below 2**53 are exact in float64, and its products fast.
+        chunk = np.moveaxis(images[start : start + step], 1, 0).reshape(channels, -1).astype(np.float64)
+        total += chunk.sum(1).astype(np.int64)
+        products += (chunk @ chunk.T).astype(np.int64)
         pixels += chunk.shape[1]
     mean = total / pixels / 255
     covariance = products / pixels / 255**2 - np.outer(mean, mean)

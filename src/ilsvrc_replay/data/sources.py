@@ -6,7 +6,7 @@ import gzip
 import http.client
 import shutil
 import subprocess
-import urllib.error
+import tarfile
 import urllib.request
 import zlib
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.files import sha256
+from ilsvrc_replay.files import checksum
 
 TIMEOUT = 20  # seconds without an answer
 
@@ -27,8 +27,8 @@ Source = Callable[[Mapping[str, str], Path], None]
 
 
 def acquire(data_set: str, checksums: Mapping[str, str], sources: Mapping[str, Source], target: Path) -> str:
-    """Fill `target` with the files of `checksums` (name to sha256 of the uncompressed content) from the first source
-    that gives them all whole; returns that source's name. Raises StudyError with every source's reason."""
+    """Fill `target` with the files of `checksums` (name to sha256, or md5, of the uncompressed content) from the first
+    source that gives them all whole; returns that source's name. Raises StudyError with every source's reason."""
     reasons = []
     for name, source in sources.items():
         try:
@@ -37,16 +37,18 @@ def acquire(data_set: str, checksums: Mapping[str, str], sources: Mapping[str, S
             return name
         except SourceError as error:
             reasons.append(f"{name}: {error}")
-    raise StudyError(f"{data_set} could not be acquired ({'; '.join(reasons)})")
+    hint = "" if "dataset.folder" in sources else "; if you have the files, name their folder in dataset.folder"
+    raise StudyError(f"{data_set} could not be acquired ({'; '.join(reasons)}){hint}")
 
 
 def verify(checksums: Mapping[str, str], folder: Path) -> None:
     """Raises SourceError naming the first file that is missing or not the original."""
-    for name, checksum in checksums.items():
+    for name, expected in checksums.items():
         if not (folder / name).is_file():
             raise SourceError(f"{name} is missing")
-        if sha256(folder / name) != checksum:
-            raise SourceError(f"{name} is damaged or not the original: its sha256 differs")
+        algorithm = "md5" if len(expected) == 32 else "sha256"
+        if checksum(folder / name, algorithm) != expected:
+            raise SourceError(f"{name} is damaged or not the original: its {algorithm} differs")
 
 
 def from_folder(folder: Path) -> Source:
@@ -77,15 +79,48 @@ def from_mirror(url: str) -> Source:
         with TemporaryDirectory() as scratch:
             for name in checksums:
                 packed = Path(scratch) / f"{name}.gz"
-                try:
-                    with (
-                        urllib.request.urlopen(f"{url}{name}.gz", timeout=TIMEOUT) as answer,
-                        packed.open("wb") as file,
-                    ):
-                        shutil.copyfileobj(answer, file)
-                except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
-                    raise SourceError(f"no answer ({getattr(error, 'reason', error)})") from None
+                download(f"{url}{name}.gz", packed)
                 decompress(packed, target / name)
+
+    return source
+
+
+def from_url(url: str) -> Source:
+    """The one file at `url`, as it is."""
+
+    def source(checksums: Mapping[str, str], target: Path) -> None:
+        (name,) = checksums
+        download(url, target / name)
+
+    return source
+
+
+def from_tar(path: Path, folder: str) -> Source:
+    """The files under `folder` of a tar, however it is compressed. Only the files wanted are looked for in it."""
+
+    def source(checksums: Mapping[str, str], target: Path) -> None:
+        try:
+            with tarfile.open(path) as archive:
+                members = {member.name.removeprefix("./"): member for member in archive if member.isfile()}
+                for name in checksums:
+                    if f"{folder}/{name}" not in members:
+                        raise SourceError(f"{path.name} does not hold {folder}/{name}")
+                    with (target / name).open("wb") as file:
+                        shutil.copyfileobj(archive.extractfile(members[f"{folder}/{name}"]), file)
+        except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+            raise SourceError(f"{path.name} is damaged ({error})") from None
+
+    return source
+
+
+def from_tar_at(url: str, folder: str) -> Source:
+    """The files under `folder` of the tar at `url`."""
+
+    def source(checksums: Mapping[str, str], target: Path) -> None:
+        with TemporaryDirectory() as scratch:
+            path = Path(scratch) / url.rpartition("/")[2]
+            download(url, path)
+            from_tar(path, folder)(checksums, target)
 
     return source
 
@@ -116,6 +151,14 @@ def from_debian_package(package: str, folder: str) -> Source:
             from_folder(root / "files" / folder)(checksums, target)
 
     return source
+
+
+def download(url: str, path: Path) -> None:
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, path.open("wb") as file:
+            shutil.copyfileobj(answer, file)
+    except (OSError, http.client.HTTPException) as error:  # also URLError, which is an OSError
+        raise SourceError(f"no answer ({getattr(error, 'reason', error)})") from None
 
 
 def run(command: list[str], folder: Path) -> None:

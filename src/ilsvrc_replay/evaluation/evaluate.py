@@ -12,49 +12,62 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ilsvrc_replay import files, scores
-from ilsvrc_replay.architectures import registry
+from ilsvrc_replay.architectures import pretrained, registry
 from ilsvrc_replay.architectures.counting import count_macs, count_parameters
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.devices import choose_device
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.evaluation import originals
 from ilsvrc_replay.evaluation.protocols import TRAINING, Examiner, parse, predict
 from ilsvrc_replay.params import Study
 
 WEIGHTS, RECORD = "weights.safetensors", "training.json"
 
 
-def evaluate(study: Study, name: str, packed: Packed, run: Path, predictions: Path) -> dict[str, Any]:
+def evaluate(
+    study: Study, name: str, packed: Packed, run: Path, predictions: Path, raw: Path | None = None
+) -> dict[str, Any]:
     """Test the entry `name` with the weights in the folder `run`, as its record says that they want to be tested.
 
     Writes `predictions` (float32 probabilities (N, K) by protocol, the labels, the weights' sha256) and returns the
-    metrics: parameters, multiply-adds and, by protocol, images and top-1 and top-5 error in %.
+    metrics: parameters, multiply-adds and, by protocol, images and top-1 and top-5 error in %. A library's published
+    weights are tested on the original images, which `raw` leads to; others on the packed ones.
     """
     entry, device = study.entry(name), choose_device(study.compute)
-    architecture, size = registry.find(entry.architecture)[1], packed.shape["image_size"]
-    net, factor = registry.build_entry(entry, packed.shape)
+    published = pretrained.find(entry)
+    shape = packed.shape | ({"image_size": published.image_size} if published else {})
+    net, factor = registry.build_entry(entry, shape)
+    pretrained.adapt(net, entry)
     metrics: dict[str, Any] = {
         "param_count": count_parameters(net),
-        "gmacs": round(count_macs(net, size, packed.shape["channels"]) / 1e9, 6),
+        "gmacs": round(count_macs(net, shape["image_size"], shape["channels"]) / 1e9, 6),
         "compact": factor,
     }
     load_weights(net, run / WEIGHTS)
     net.to(device=device, memory_format=torch.channels_last).eval()
-    test_scale = files.read_json(run / RECORD)["recipe"]["test_scale"]
-    examiner = Examiner(net, packed.pixels(device, architecture.normalisation), size, test_scale)
+    pixels = packed.pixels(device, registry.find(entry.architecture)[1].normalisation)
+    test_scale = files.read_json(run / RECORD)["recipe"].get("test_scale", 1.0)  # weights from a file have no recipe
+    examiner = Examiner(net, pixels, shape["image_size"], test_scale)
     arrays = {"weights_sha256": np.array(files.sha256(run / WEIGHTS))}
     for protocol in study.protocols(name):
         kind, limit = parse(protocol)
         split, known = ("train", "training_labels") if kind == TRAINING else ("test", "labels")
-        images, labels = packed.images(split), packed.labels(split)
-        arrays[known] = labels.numpy()
-        probabilities = predict(examiner, kind, images[:limit], study.evaluation.batch_size)
+        if published:
+            pictures = originals.open_originals(study.dataset, raw)
+            batches = originals.OriginalBatches(
+                pictures, published, batch_size=study.evaluation.batch_size, device=device, limit=limit
+            )
+            probabilities = originals.predict(net, batches)
+        else:
+            probabilities = predict(examiner, kind, packed.images(split)[:limit], study.evaluation.batch_size)
+        labels = packed.labels(split)
+        arrays |= {protocol: probabilities.numpy(), known: labels.numpy()}
         metrics[protocol] = {
             "images": len(probabilities),
-            "crop_pct": examiner.crop_share(kind),
+            "crop_pct": published.crop_pct if published else examiner.crop_share(kind),
             "top1_err": scores.error(probabilities, labels[:limit], 1),
             "top5_err": scores.error(probabilities, labels[:limit], 5),
         }
-        arrays[protocol] = probabilities.numpy()
     with files.whole_file(predictions) as partial, partial.open("wb") as file:
         np.savez(file, **arrays)
     return metrics

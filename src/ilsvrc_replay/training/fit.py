@@ -16,7 +16,7 @@ from torch import nn
 from ilsvrc_replay.architectures import registry
 from ilsvrc_replay.architectures.counting import count_macs, count_parameters
 from ilsvrc_replay.architectures.weights import materialise, set_dropout
-from ilsvrc_replay.data.batches import OrderedBatches, TrainingBatches
+from ilsvrc_replay.data.batches import OrderedBatches, TrainingBatches, resident
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.data.views import test_view, training_view
 from ilsvrc_replay.devices import choose_device
@@ -65,7 +65,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
     materialise(net, architecture, recipe.init, seed, recipe.zero_residuals, recipe.norm_bias)
     set_dropout(net, recipe.dropout)
 
-    images, labels = packed.images("train").to(device), packed.labels("train").to(device)
+    images, labels = resident(packed.images("train"), device), packed.labels("train").to(device)
     if recipe.batch_size > len(labels):
         raise StudyError(f"entries.{entry_name}.batch_size is {recipe.batch_size}: there are {len(labels)} images")
     batches_per_epoch = len(labels) // recipe.batch_size
@@ -82,7 +82,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
             view=training_view(recipe, pixels, packed.shape["image_size"], seed),
         ),
         validation=OrderedBatches(
-            packed.images("val").to(device),
+            resident(packed.images("val"), device),
             packed.labels("val").to(device),
             batch_size=study.evaluation.batch_size,
             view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),

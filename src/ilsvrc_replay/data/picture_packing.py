@@ -180,7 +180,7 @@ def reserve(path: Path, count: int, size: int) -> np.ndarray:
     try:
         if path.is_file() and (count and (kept := np.load(path, mmap_mode="r+")).shape == shape):
             return kept
-    except ValueError:
+    except (ValueError, EOFError):
         pass  # killed while it was made
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(path.parent / path.name.removesuffix("_images.npy"), ignore_errors=True)  # its chunks' notes

@@ -97,9 +97,12 @@ def find_in_torchvision(entry: Entry) -> Published:
 
 
 def load_torchvision(name: str, weights: Any, _path: str) -> nn.Module:
-    """The net from its file in torch.hub's cache, where torchvision looks by itself."""
-    auxiliary = {"aux_logits": False} if name in REMAPPED else {}
-    return torchvision_models().get_model(name, weights=weights, **auxiliary)
+    """The net from its file in torch.hub's cache, where torchvision looks by itself; without auxiliary classifiers."""
+    net = torchvision_models().get_model(name, weights=weights)
+    for auxiliary in ("aux1", "aux2", "AuxLogits"):
+        if hasattr(net, auxiliary):
+            setattr(net, auxiliary, None)
+    return net
 
 
 def find_in_timm(entry: Entry) -> Published:

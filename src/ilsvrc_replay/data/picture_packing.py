@@ -104,7 +104,7 @@ def fill(
     arrays = {split: reserve(scratch / f"{split}_images.npy", len(members), size) for split, members in parts.items()}
     todo, converted, bad = [], Counter(), []
     for chunk in chunks(pictures, parts, size):
-        done = look_up(scratch, chunk)
+        done = look_up(scratch, chunk, arrays[chunk.split])
         if done is None:
             todo.append(chunk)
         else:
@@ -157,17 +157,23 @@ def fill_chunk(
         except decoding.PictureError as error:
             bad.append((image, str(error)))
     if not bad:
-        write_json(note(scratch, chunk), {"key": chunk.key, "converted": dict(converted)})
+        written = {"key": chunk.key, "sha256": digest_of(array, chunk), "converted": dict(converted)}
+        write_json(note(scratch, chunk), written)
     return len(chunk.members), dict(converted), bad
 
 
-def look_up(scratch: Path, chunk: Chunk) -> dict[str, int] | None:
-    """What was converted in a chunk that is done; None if it is not."""
+def look_up(scratch: Path, chunk: Chunk, array: np.ndarray) -> dict[str, int] | None:
+    """What was converted in a chunk that is done; None if it is not, or if a power cut took its pixels."""
     try:
         done = read_json(note(scratch, chunk))
-        return done["converted"] if done["key"] == chunk.key else None
-    except (StudyError, KeyError):
+        whole = done["key"] == chunk.key and done["sha256"] == digest_of(array, chunk)
+        return done["converted"] if whole else None
+    except (OSError, ValueError, KeyError):
         return None
+
+
+def digest_of(array: np.ndarray, chunk: Chunk) -> str:
+    return hashlib.sha256(array[chunk.start : chunk.start + len(chunk.members)]).hexdigest()
 
 
 def note(scratch: Path, chunk: Chunk) -> Path:
@@ -180,7 +186,7 @@ def reserve(path: Path, count: int, size: int) -> np.ndarray:
     try:
         if path.is_file() and (count and (kept := np.load(path, mmap_mode="r+")).shape == shape):
             return kept
-    except ValueError:
+    except (ValueError, EOFError):
         pass  # killed while it was made
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(path.parent / path.name.removesuffix("_images.npy"), ignore_errors=True)  # its chunks' notes

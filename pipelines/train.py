@@ -22,7 +22,8 @@ def main() -> None:
     job = fit.set_up(study, entry, seed, packed)
     print(f"{name}  {job.summary}", flush=True)
 
-    mark = resume.fingerprint(job.record, study.entry(entry).family)
+    decides = {**job.record, "compute": study.compute.model_dump(), "val_batch": study.evaluation.batch_size}
+    mark = resume.fingerprint(decides, study.entry(entry).family)
     with (
         resume.claimed(name, mark) as keeper,
         Tracker(study.study) as tracker,

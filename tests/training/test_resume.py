@@ -62,7 +62,11 @@ def train(study: Study, packed: Packed, folder: Path, *callbacks: Callback) -> t
     [
         ("alexnet", {"epochs": 0.3, "dropout": 0.5}, [KillAt(1), KillAt(4)]),
         ("vgg16", {"epochs": 0.3, "optimizer": "sgd", "lr": 0.01, "compact": 2}, [KillAt(3, True), KillAt(7)]),
-        ("googlenet", {"epochs": 0.3, "crop_pad": 0.125, "flip": True}, [KillAt(6), KillAt(9, True)]),
+        (
+            "googlenet",
+            {"epochs": 0.3, "crop": {"kind": "pad", "pad": 0.125}, "flip": True},
+            [KillAt(6), KillAt(9, True)],
+        ),
         ("resnet50", {"epochs": 0.2, "compact": 2}, [KillAt(2), KillAt(3), KillAt(5)]),
         ("alexnet", {"epochs": 0.3, "optimizer": "rmsprop", "average": "ema", "clip": 1.0}, [KillAt(2), KillAt(5)]),
         ("alexnet", {"epochs": 0.3, "average": "polyak"}, [KillAt(5), KillAt(9)]),

@@ -94,7 +94,7 @@ def wait_for(clone: Clone, process: subprocess.Popen, stage: str) -> str:
     """Wait until `stage` or a later one runs, or until the study has ended; returns the stage that runs."""
     while process.poll() is None:
         for running in stages_of(clone):
-            if ORDER.index(running) >= ORDER.index(stage):
+            if running in ORDER and ORDER.index(running) >= ORDER.index(stage):
                 return running
         time.sleep(0.05)
     return ""

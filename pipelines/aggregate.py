@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ilsvrc_replay import files, scores
-from ilsvrc_replay.leaderboard import render, steps, table
+from ilsvrc_replay.leaderboard import render, steps, table, wrong
 from ilsvrc_replay.leaderboard.board import Board
 from ilsvrc_replay.params import Study, load_study, run_name
 from ilsvrc_replay.stage import run_stage
@@ -18,23 +18,26 @@ def main() -> None:
     names = [run_name(entry, seed) for entry, seed in study.runs]
     metrics = {name: files.read_json(Path("metrics") / f"{name}.json") for name in names}
     baseline = files.read_json(Path("data/packed") / study.dataset.name / "baseline.json")
-    board = judge(study, table.rows(study, metrics))
+    mistakes = {
+        (entry, protocol): np.stack([wrong_images(run_name(entry, seed), protocol) for seed in study.seeds])
+        for protocol in study.evaluation.protocols
+        for entry in study.entries
+    }
+    board = judge(study, table.rows(study, metrics), mistakes)
     results = Path("results") / study.study
     render.write(results, study, board, baseline)
+    wrong.write(results / wrong.FILE, np.load(Path("predictions") / f"{names[0]}.npz")["labels"], mistakes)
     print(f"{results}: {len(board.rows)} rows of {len(names)} runs")
     report(study.study, board.rows, metrics, results)
 
 
-def judge(study: Study, rows: list[dict]) -> Board:
+def judge(study: Study, rows: list[dict], mistakes: dict[wrong.Key, np.ndarray]) -> Board:
     """The board with what the predictions say, image by image, of the steps and the order of the history."""
     judged, orders = [], []
     for protocol in study.evaluation.protocols:
-        wrong = {
-            entry: np.stack([wrong_images(run_name(entry, seed), protocol) for seed in study.seeds])
-            for entry in study.entries
-        }
-        judged += steps.steps(study, protocol, wrong)
-        orders += [agreement] if (agreement := steps.order(study, protocol, wrong)) else []
+        masks = {entry: mistakes[entry, protocol] for entry in study.entries}
+        judged += steps.steps(study, protocol, masks)
+        orders += [agreement] if (agreement := steps.order(study, protocol, masks)) else []
     return Board(rows, judged, orders)
 
 

@@ -151,6 +151,29 @@ def claims(csv: Annotated[bool, typer.Option("--csv", help="the same as CSV")] =
 
 
 @app.command()
+def compare(
+    before: Annotated[str, typer.Argument(metavar="A", help="a commit, branch, tag, experiment or folder")],
+    after: Annotated[str, typer.Argument(metavar="B", help="the same; the workspace if left out")] = "workspace",
+    csv: Annotated[bool, typer.Option("--csv", help="the rows as CSV")] = False,
+) -> None:
+    """Say what changed between two results of a study, and whether it made any net better.
+
+    A and B are commits, branches, tags, DVC experiments, the word workspace, or folders: a results folder or another
+    checkout. Errors are compared image by image, as the steps of the history are.
+
+    Examples: `replay compare HEAD`, `replay compare main slower`, `replay compare ~/old/results/quick results/quick`.
+    """
+    from ilsvrc_replay.comparing import changes, report, sides
+
+    old, new = sides.find(before), sides.find(after)
+    rows = changes.rows(old, new)
+    if csv:
+        typer.echo(files.as_csv(rows, changes.COLUMNS), nl=False)
+    else:
+        report.show(wide_console(), old, new, rows)
+
+
+@app.command()
 def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, without .yaml")]) -> None:
     """Put a study in place: copy pipelines/studies/NAME.yaml to params.yaml. `dvc repro` then runs it."""
     known = sorted(path.stem for path in STUDIES.glob("*.yaml"))

@@ -71,6 +71,13 @@ def test_the_terminals_board_is_whole_in_80_columns(clone: Clone) -> None:
     assert all(len(line) <= 80 and "…" not in line for line in table)
 
 
+def test_the_doctor_finds_all_that_is_needed(clone: Clone) -> None:
+    said = clone.run("replay", "doctor")
+    assert "study miniature, 5 entries, 5 runs" in said
+    assert "digits is packed: 1,100 train, 197 val, 500 test images of 32 px" in said
+    assert not [line for line in said.splitlines() if line.startswith("missing")]
+
+
 def test_a_second_run_does_nothing(clone: Clone) -> None:
     before = (clone.folder / "dvc.lock").read_bytes()
     start = time.monotonic()

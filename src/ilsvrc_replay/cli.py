@@ -174,6 +174,25 @@ def compare(
 
 
 @app.command()
+def doctor(
+    network: Annotated[bool, typer.Option("--network", help="ask MLflow's server, too, if there is one")] = False,
+) -> None:
+    """Say in a line each whether everything that the study needs is there, and what to do if not.
+
+    Ends with status 1 if something is missing. Nothing is changed.
+    """
+    from ilsvrc_replay.doctor import MISSING, NOTE, examine
+
+    styles, console, missing = {MISSING: "red", NOTE: "yellow"}, wide_console(), []
+    for name, finding in examine(network):
+        console.print(f"{finding.status:8}", style=styles.get(finding.status, "green"), end="")
+        console.print(f"{name:12} {finding.text}", markup=False)
+        missing += [name] if finding.status == MISSING else []
+    if missing:
+        raise StudyError(f"not ready: {', '.join(missing)}")
+
+
+@app.command()
 def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, without .yaml")]) -> None:
     """Put a study in place: copy pipelines/studies/NAME.yaml to params.yaml. `dvc repro` then runs it."""
     known = sorted(path.stem for path in STUDIES.glob("*.yaml"))

@@ -7,7 +7,7 @@ from ilsvrc_replay.data import packing
 from ilsvrc_replay.params import load_study, run_name
 from ilsvrc_replay.stage import chosen_run, run_stage
 from ilsvrc_replay.tracking import Tracker
-from ilsvrc_replay.training import fit, outputs
+from ilsvrc_replay.training import fit, outputs, resume
 from ilsvrc_replay.training.progress import Progress
 from ilsvrc_replay.training.reporting import Reporter
 
@@ -22,10 +22,14 @@ def main() -> None:
     job = fit.set_up(study, entry, seed, packed)
     print(f"{name}  {job.summary}", flush=True)
 
-    tracker = Tracker(study.study)
-    with tracker.run(name, job.record):
+    mark = resume.fingerprint(job.record, study.entry(entry).family)
+    with (
+        resume.claimed(name, mark) as keeper,
+        Tracker(study.study) as tracker,
+        tracker.run(name, job.record, keeper.key),
+    ):
         tracker.log_data(packed.meta["name"], packed.meta["sha256"]["train_images.npy"], str(folder))
-        net = fit.run(job, [Progress(name), Reporter(tracker)])
+        net = fit.run(job, [Progress(name), Reporter(tracker)], keeper)
         record = outputs.write(Path("runs") / name, net, job.module.curve, job.record)
         tracker.tag({"weights": f"runs/{name}/{outputs.WEIGHTS}", "weights_sha256": record["weights_sha256"]})
 

@@ -32,8 +32,15 @@ def write(
     rows = []
     for name, runs in masks.items():
         error, low, high = error_with_interval([100 * float(run.mean()) for run in runs], len(labels))
-        row = {"entry": name, "protocol": "single_crop", "dataset": "digits", "images": len(labels), "seeds": len(runs)}
+        row = {
+            "entry": name,
+            "kind": "single",
+            "protocol": "single_crop",
+            "dataset": "digits",
+            "images": len(labels),
+            "seeds": len(runs),
+        }
         rows.append(row | {"top1_err": error, "top1_err_low": low, "top1_err_high": high})
     (folder / "leaderboard.json").write_text(json.dumps({"study": "test", "rows": rows}))
     (folder / PARAMS_FILE).write_text(json.dumps(made_with or params()))
-    wrong.write(folder / wrong.FILE, labels, {(name, "single_crop"): runs for name, runs in masks.items()})
+    wrong.write(folder / wrong.FILE, labels, {(name, "single", "single_crop"): runs for name, runs in masks.items()})

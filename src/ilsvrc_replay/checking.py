@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ilsvrc_replay.architectures.registry import find
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.evaluation.dense import FAMILIES as DENSE_FAMILIES
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.training.recipes import resolve
 
@@ -16,5 +17,11 @@ def check(study: Study) -> None:
             resolve(entry)
         except StudyError as error:
             raise StudyError(f"entries.{name}: {error}") from None
+        dense = [protocol for protocol in study.protocols(name) if protocol.startswith("dense")]
+        if dense and family not in DENSE_FAMILIES:
+            raise StudyError(
+                f"entries.{name}: the protocol {dense[0]} is for the families {', '.join(DENSE_FAMILIES)},"
+                f" not {family}; give the entry `protocols` of its own"
+            )
         if entry.family != family:
             raise StudyError(f"entries.{name}.family is {entry.family}, but {entry.architecture} is of family {family}")

@@ -51,7 +51,7 @@ def test_pairing_by_the_image_resolves_what_two_rates_do_not(tmp_path: Path) -> 
 @pytest.mark.parametrize(("before", "after"), [(300, 285), (10, 40), (0, 3), (999, 1000)])
 def test_the_unpaired_interval_is_newcombes(tmp_path: Path, before: int, after: int) -> None:
     compare(tmp_path, {"net": mask(0, before)}, {"net": mask(0, after)})
-    rows = [sides.find(str(tmp_path / side)).rows["net", "single_crop"] for side in "ab"]
+    rows = [sides.find(str(tmp_path / side)).rows["net", "single", "single_crop"] for side in "ab"]
     expected = confint_proportions_2indep(after, 1000, before, 1000, method="newcomb", compare="diff")
     assert changes.unpaired(*rows) == pytest.approx([100 * bound for bound in expected], abs=1e-3)
 
@@ -114,7 +114,10 @@ def test_the_report_fits_a_terminal_and_says_what_it_rests_on(tmp_path: Path) ->
 
 def test_mistakes_are_kept_whole_and_in_the_same_bytes(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    masks = {("a", "single_crop"): rng.random((3, 1003)) < 0.3, ("a+b", "ten_crop"): rng.random((1, 1003)) < 0.3}
+    masks = {
+        ("a", "single", "single_crop"): rng.random((3, 1003)) < 0.3,
+        ("a", "ensemble", "ten_crop"): rng.random((1, 103)) < 0.3,
+    }
     labels = rng.integers(10, size=1003)
     for name in ("one", "two"):
         wrong.write(tmp_path / name, labels, masks)

@@ -11,15 +11,11 @@ import pytest
 
 from ilsvrc_replay.comparing import sides
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.params import load_study
 
-STUDY = {
-    "study": "test",
-    "dataset": {"name": "digits"},
-    "compute": {},
-    "evaluation": {"protocols": ["single_crop"]},
-    "seeds": [0],
-    "entries": {"net": {"architecture": "alexnet", "family": "alexnet", "lr": 0.1}},
-}
+STUDIES = Path(__file__).parents[2] / "pipelines/studies"
+STUDY = load_study(STUDIES / "miniature.yaml").model_dump(exclude_unset=True) | {"study": "test"}
+NET = {"architecture": "alexnet", "family": "alexnet", "recipe": "modern", "width": 0.125, "compact": 2}
 
 
 def git(*arguments: str) -> str:
@@ -29,7 +25,7 @@ def git(*arguments: str) -> str:
 
 def put(errors: int, rate: float) -> None:
     """A study of one net, as its stages would leave it: so many mistakes at this learning rate."""
-    study = STUDY | {"entries": {"net": STUDY["entries"]["net"] | {"lr": rate}}}
+    study = STUDY | {"entries": {"net": NET | {"lr": rate}}}
     Path("params.yaml").write_text(json.dumps(study))
     results.write(Path("results/test"), {"net": results.mask(0, errors)}, study)
 
@@ -58,7 +54,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_kind_of_side_is_found(repository: Path) -> None:
     found = {name: sides.find(name) for name in ("HEAD", "main", "first", "slower", "workspace", "results/test", ".")}
-    errors = {name: side.rows["net", "single_crop"]["top1_err"] for name, side in found.items()}
+    errors = {name: side.rows["net", "single", "single_crop"]["top1_err"] for name, side in found.items()}
     assert errors == {
         "HEAD": 10,
         "main": 10,
@@ -69,7 +65,7 @@ def test_every_kind_of_side_is_found(repository: Path) -> None:
         ".": 30,
     }
     assert found["slower"].params["entries"]["net"]["lr"] == 0.2
-    assert found["slower"].wrong.masks["net", "single_crop"].sum() == 200
+    assert found["slower"].wrong.masks["net", "single", "single_crop"].sum() == 200
     assert not any(side.note for side in found.values())
 
 
@@ -79,7 +75,7 @@ def test_a_side_is_found_from_a_checkout_within_a_repository(repository: Path, m
         (repository / name).rename(repository / "inner" / name)
     commit()
     monkeypatch.chdir(repository / "inner")
-    assert sides.find("HEAD").rows["net", "single_crop"]["top1_err"] == 30
+    assert sides.find("HEAD").rows["net", "single", "single_crop"]["top1_err"] == 30
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(repository: Path) -> None:
@@ -99,9 +95,9 @@ def test_of_two_experiments_with_one_name_that_of_the_present_commit_is_meant(re
     with pytest.raises(StudyError, match=r"several experiments 'slower': name one by its commit, [0-9a-f]+ or "):
         sides.find("slower")
     git("reset", "-q", "--hard", new)
-    assert sides.find("slower").rows["net", "single_crop"]["top1_err"] == 40
+    assert sides.find("slower").rows["net", "single", "single_crop"]["top1_err"] == 40
     git("reset", "-q", "--hard", old)
-    assert sides.find("slower").rows["net", "single_crop"]["top1_err"] == 20
+    assert sides.find("slower").rows["net", "single", "single_crop"]["top1_err"] == 20
 
 
 def test_params_that_were_edited_since_are_noted(repository: Path) -> None:

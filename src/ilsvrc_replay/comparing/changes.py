@@ -14,9 +14,11 @@ import numpy as np
 from ilsvrc_replay.comparing.sides import Side
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation.statistics import bootstrap, interval, mcnemar
+from ilsvrc_replay.leaderboard.wrong import Key
 
 COLUMNS = (
     "entry",
+    "kind",
     "protocol",
     "images",
     "before_seeds",
@@ -47,14 +49,16 @@ def params(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = ""
 
 
 def rows(before: Side, after: Side) -> list[dict[str, Any]]:
-    """A row (of COLUMNS) for every entry and protocol that both sides have. Raises StudyError if they were tested on
-    different images."""
+    """A row (of COLUMNS) for every entry, kind and protocol that both sides have.
+
+    Raises StudyError if they were tested on different images.
+    """
     same_images(before, after)
     old, new = before.rows, after.rows
     return [row(before, after, key) for key in old if key in new]
 
 
-def row(before: Side, after: Side, key: tuple[str, str]) -> dict[str, Any]:
+def row(before: Side, after: Side, key: Key) -> dict[str, Any]:
     """`change` is in points of top-1 error, with its 95 % interval: by the image where both sides know which ones they
     have wrong, and then with McNemar's test of the first seeds; else from the two error rates alone."""
     old, new = before.rows[key], after.rows[key]
@@ -98,9 +102,14 @@ def verdict(low: float, high: float) -> str:
 
 def same_images(before: Side, after: Side) -> None:
     """Raises StudyError if the two sides cannot have been tested on the same images."""
-    tests = [{(row["dataset"], row["images"]) for row in side.board["rows"]} for side in (before, after)]
-    if tests[0] != tests[1]:
-        words = [" and ".join(f"{images:,} images of {name}" for name, images in sorted(test)) for test in tests]
-        raise StudyError(f"{before.name} was tested on {words[0]}, {after.name} on {words[1]}: they cannot be compared")
+    old, new = before.rows, after.rows
+    shared = [(old[key], new[key]) for key in old if key in new] or zip(old.values(), new.values(), strict=False)
+    for first, second in ((tested(a), tested(b)) for a, b in shared):
+        if first != second:
+            raise StudyError(f"{before.name} was tested on {first}, {after.name} on {second}: they cannot be compared")
     if before.wrong and after.wrong and before.wrong.labels_sha256 != after.wrong.labels_sha256:
         raise StudyError(f"{before.name} and {after.name} were tested on different images: they cannot be compared")
+
+
+def tested(row: Mapping[str, Any]) -> str:
+    return f"{row['images']:,} images of {row['dataset']}"

@@ -57,8 +57,8 @@ def scope(rows: list[dict[str, Any]]) -> str:
 
 def table(rows: list[dict[str, Any]]) -> Table:
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    protocols = len({row["protocol"] for row in rows}) > 1
-    for name in ("entry", *(["protocol"] if protocols else [])):
+    varying = [name for name in ("kind", "protocol") if len({row[name] for row in rows}) > 1]
+    for name in ("entry", *varying):
         drawn.add_column(name, no_wrap=True)
     for name in ("error %", "change in points (95 %)"):
         drawn.add_column(name, no_wrap=True, justify="right")
@@ -66,7 +66,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         drawn.add_row(
             row["entry"],
-            *([row["protocol"]] if protocols else []),
+            *(row[name] for name in varying),
             f"{row['before_top1_err']:.2f} → {row['after_top1_err']:.2f}",
             f"{row['change']:+.2f} ({row['change_low']:+.2f} to {row['change_high']:+.2f})",
             row["verdict"],
@@ -81,7 +81,7 @@ def remarks(before: Side, after: Side, rows: list[dict[str, Any]]) -> Iterator[s
     if same:
         yield f"unchanged, image by image: {', '.join(dict.fromkeys(same))}"
     for side, other in ((before, after), (after, before)):
-        alone = dict.fromkeys(entry for entry, protocol in side.rows if (entry, protocol) not in other.rows)
+        alone = dict.fromkeys(key[0] for key in side.rows if key not in other.rows)
         if alone:
             yield f"only in {side.name}: {', '.join(alone)}"
     moved = [row for row in rows if row["verdict"] != changes.UNCHANGED]

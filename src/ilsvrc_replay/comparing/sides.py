@@ -36,7 +36,7 @@ class Side:
 
     @property
     def rows(self) -> dict[wrong.Key, dict[str, Any]]:
-        return {(row["entry"], row["protocol"]): row for row in self.board["rows"]}
+        return {(row["entry"], row["kind"], row["protocol"]): row for row in self.board["rows"]}
 
 
 def find(name: str) -> Side:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import shutil
 import subprocess
 import urllib.error
@@ -57,7 +58,10 @@ def from_folder(folder: Path) -> Source:
         for name in checksums:
             plain, packed = folder / name, folder / f"{name}.gz"
             if plain.is_file():
-                shutil.copyfile(plain, target / name)
+                try:
+                    shutil.copyfile(plain, target / name)
+                except OSError as error:
+                    raise SourceError(f"{plain} cannot be copied ({error.strerror})") from None
             elif packed.is_file():
                 decompress(packed, target / name)
             else:
@@ -79,7 +83,7 @@ def from_mirror(url: str) -> Source:
                         packed.open("wb") as file,
                     ):
                         shutil.copyfileobj(answer, file)
-                except (OSError, urllib.error.URLError) as error:
+                except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
                     raise SourceError(f"no answer ({getattr(error, 'reason', error)})") from None
                 decompress(packed, target / name)
 

@@ -14,12 +14,12 @@ def main() -> None:
     study = load_study()
     name = run_name(entry, seed)
     packed = packing.load(Path("data/packed") / study.dataset.name)
-    weights, predictions = Path("runs") / name / "weights.safetensors", Path("predictions") / f"{name}.npz"
     raw = Path("data/raw") / study.dataset.name
-    metrics = evaluate(study, study.entry(entry), packed, weights, predictions, raw)
+    metrics = evaluate(study, entry, packed, Path("runs") / name, Path("predictions") / f"{name}.npz", raw)
     files.write_json(Path("metrics") / f"{name}.json", metrics)
-    for protocol in study.evaluation.protocols:
-        print(f"{name}  {protocol}: top-1 error {metrics[protocol]['top1_err']:.2f} % on {metrics['images']:,} images")
+    for protocol in study.protocols(entry):
+        measured = metrics[protocol]
+        print(f"{name}  {protocol}: top-1 error {measured['top1_err']:.2f} % on {measured['images']:,} images")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from ilsvrc_replay.data import packing
 from ilsvrc_replay.params import load_study, run_name
 from ilsvrc_replay.stage import chosen_run, run_stage
 from ilsvrc_replay.tracking import Tracker
-from ilsvrc_replay.training import fit, outputs, published
+from ilsvrc_replay.training import fit, outputs, published, resume
 from ilsvrc_replay.training.progress import Progress
 from ilsvrc_replay.training.reporting import Reporter
 
@@ -27,13 +27,17 @@ def main() -> None:
         record = job.record
         print(f"{name}  {job.summary}", flush=True)
 
-    tracker = Tracker(study.study)
-    with tracker.run(name, record):
+    mark = resume.fingerprint(record, study.entry(entry).family)
+    with (
+        resume.claimed(name, mark) as keeper,
+        Tracker(study.study) as tracker,
+        tracker.run(name, record, keeper.key),
+    ):
         tracker.log_data(packed.meta["name"], packed.meta["sha256"]["train_images.npy"], str(folder))
         if study.entry(entry).recipe == "pretrained":
             record = published.write(Path("runs") / name, weights, record)
         else:
-            net = fit.run(job, [Progress(name), Reporter(tracker)])
+            net = fit.run(job, [Progress(name), Reporter(tracker)], keeper)
             record = outputs.write(Path("runs") / name, net, job.module.curve, record)
         tracker.tag({"weights": f"runs/{name}/{outputs.WEIGHTS}", "weights_sha256": record["weights_sha256"]})
 

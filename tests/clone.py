@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -25,15 +26,24 @@ class Clone:
         home.mkdir()
         listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
         for name in filter(None, listed.split("\0")):
-            if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith(("metrics/", "results/")):
+            kept = not name.startswith(("metrics/", "results/")) or name.startswith("results/claims/")
+            if (ROOT / name).is_file() and name != "dvc.lock" and kept:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "GIT_"))}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self.environment = kept | {"HOME": str(home), "PATH": path, "PYTHONPATH": str(folder / "src"), "CI": "true"}
         self.run("git", "init", "-q", "-b", "main")
+        self.keep_claims()
         self.edit("params.yaml", (folder / "pipelines/studies/miniature.yaml").read_text())
         self.commit()
+
+    def keep_claims(self) -> None:
+        """The repository's own record of stage claims, which no study changes: a clone need not measure them again."""
+        yaml = YAML()
+        lock = yaml.load(ROOT / "dvc.lock")
+        lock["stages"] = {name: record for name, record in lock["stages"].items() if name == "claims"}
+        yaml.dump(lock, self.folder / "dvc.lock")
 
     def run(self, *command: str, code: int | None = 0, **environment: str) -> str:
         """Run a command; asserts its exit status (any but 0 for None) and returns all that it said."""
@@ -49,12 +59,12 @@ class Clone:
         assert (result.returncode == code) if code is not None else result.returncode, result.stdout
         return result.stdout
 
-    def start(self, *command: str) -> subprocess.Popen:
+    def start(self, *command: str, **environment: str) -> subprocess.Popen:
         """Start a command in a process group of its own."""
         return subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -62,6 +72,15 @@ class Clone:
             start_new_session=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (background ignores it)
         )
+
+    def is_quiet(self, within: float = 15) -> bool:
+        """Whether no process works in the clone any more after some seconds."""
+        deadline = time.monotonic() + within
+        while any(works_in(path, self.folder) for path in Path("/proc").glob("[0-9]*/cwd")):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        return True
 
     def commit(self) -> None:
         self.run("git", "add", "-A")

@@ -39,7 +39,7 @@ def make_study(architecture: str = "alexnet", **entry: Any) -> Study:
             "study": "test",
             "dataset": {"name": "digits", "val_images": 197},
             "compute": {"device": "cpu", "threads": 1},
-            "evaluation": {"protocols": ["single_crop"]},
+            "evaluation": {"protocols": ["single_crop"], "batch_size": 500},
             "seeds": [0],
             "entries": {"net": values | entry},
         }

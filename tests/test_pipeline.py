@@ -75,16 +75,16 @@ def test_a_second_run_does_nothing(clone: Clone) -> None:
     assert (clone.folder / "dvc.lock").read_bytes() == before
 
 
-def test_an_edit_of_one_entry_runs_its_stages_and_the_aggregate(clone: Clone) -> None:
+def test_an_edit_of_one_entry_runs_its_stages_and_the_board(clone: Clone) -> None:
     clone.set("entries.alexnet.lr", 0.02)
     ran = stages_run(clone.run("dvc", "repro"))
-    assert ran == ["train@alexnet-0", "evaluate@alexnet-0", "aggregate"]
+    assert ran == ["train@alexnet-0", "evaluate@alexnet-0", "aggregate", "page"]
 
 
 def test_an_experiment_does_the_same_and_shows_beside_the_other(clone: Clone) -> None:
     clone.run("git", "checkout", "-q", ".")
     said = clone.run("dvc", "exp", "run", "-n", "faster", "-S", "entries.alexnet.lr=0.02")
-    assert set(stages_run(said)) <= {"train@alexnet-0", "evaluate@alexnet-0", "aggregate"}
+    assert set(stages_run(said)) <= {"train@alexnet-0", "evaluate@alexnet-0", "aggregate", "page"}
     table = clone.run("dvc", "exp", "show", "--only-changed", "--csv").splitlines()
     header, rows = table[0].split(","), [line.split(",") for line in table[1:]]
     rate = header.index("entries.alexnet.lr")
@@ -98,7 +98,7 @@ def test_an_edit_of_one_architecture_runs_the_entries_that_use_it(clone: Clone) 
     file = clone.folder / "src/ilsvrc_replay/architectures/zfnet.py"
     file.write_text(file.read_text().replace("norm1=LocalResponseNorm()", "norm1=LocalResponseNorm(k=1.0)"))
     ran = stages_run(clone.run("dvc", "repro"))
-    assert ran == ["architecture@zfnet", "train@zfnet-0", "evaluate@zfnet-0", "aggregate"]
+    assert ran == ["architecture@zfnet", "train@zfnet-0", "evaluate@zfnet-0", "aggregate", "claims", "page"]
     clone.run("git", "checkout", "-q", "src")
 
 
@@ -106,7 +106,7 @@ def test_a_removed_entry_leaves_the_board(clone: Clone) -> None:
     clone.run("git", "checkout", "-q", ".")
     clone.run("dvc", "checkout", "-q", "--force")
     clone.set("entries.vgg16", None)
-    assert stages_run(clone.run("dvc", "repro")) == ["aggregate"]
+    assert stages_run(clone.run("dvc", "repro")) == ["aggregate", "page"]
     assert [row["entry"] for row in clone.board()] == [name for name in NETS if name != "vgg16"]
     clone.run("git", "checkout", "-q", ".")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
-from clone import Clone, read_until, works_in
+from clone import Clone, read_until
 from mlflow import MlflowClient
 
 
@@ -45,41 +44,63 @@ def test_a_failed_run_is_named_and_stops_no_other(clone: Clone) -> None:
     clone.set("entries.alexnet.lr", 0.03)
     said = clone.run("replay", "run", code=1)
     assert "error: the loss is not a number any more" in said
-    assert "error: failed: train@zfnet-0; what it said stands above, the others are done" in said
+    log = ".scratch/logs/train@zfnet-0.log"
+    assert f"error: failed: train@zfnet-0 (what it said: {log}); the others are done" in said
+    assert "error: the loss is not a number any more" in (clone.folder / log).read_text()
     assert "alexnet-0  single_crop: top-1 error" in said
     assert "train@zfnet-0" in clone.run("dvc", "status")
     clone.run("git", "checkout", "-q", ".")
     clone.run("dvc", "checkout", "-q", "--force")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_every_process(clone: Clone, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_launcher_that_ends_ends_every_process(clone: Clone, number: signal.Signals) -> None:
     clone.set("entries.alexnet.epochs", 500.0)
     process = clone.start("replay", "run")
     said = read_until(process, " epoch ")
+    refused = clone.run("replay", "run", code=1)
+    assert "error: another `replay run` is at work in this folder: wait for it, or stop it" in refused
     os.kill(process.pid, number)
     said += process.stdout.read()
-    assert process.wait() == 130
-    assert "error: stopped; what was finished is kept, run again to go on" in said
+    assert process.wait() == (130 if number != signal.SIGKILL else -number)
+    if number != signal.SIGKILL:
+        assert "error: stopped; what was finished is kept, run again to go on" in said
     assert "Traceback" not in said
-    inside = [path for path in Path("/proc").glob("[0-9]*/cwd") if works_in(path, clone.folder)]
-    assert not inside
+    assert clone.is_quiet()
     clone.run("git", "checkout", "-q", ".")
     clone.run("dvc", "checkout", "-q", "--force")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_training_is_never_taken_for_a_finished_one(clone: Clone, number: signal.Signals) -> None:
+def test_a_killed_run_goes_on_and_ends_in_the_same_weights(clone: Clone) -> None:
+    unbroken = clone.lock()["train@alexnet-0"]["outs"]
+    repro = ("dvc", "repro", "--force", "--single-item", "train@alexnet-0")
+    process = clone.start(*repro, REPLAY_KEEP_SECONDS="0")
+    read_until(process, " epoch 1.00")
+    process.kill()  # DVC alone: the stage ends with it
+    process.stdout.read()
+    process.wait()
+    assert clone.is_quiet()
+    assert clone.lock()["train@alexnet-0"]["outs"] == unbroken, "nothing was recorded"
+    assert "alexnet-0  going on after step" in clone.run(*repro)
+    assert clone.lock()["train@alexnet-0"]["outs"] == unbroken
+    assert not list((clone.folder / ".scratch/runs/alexnet-0").glob("*/"))
+    client = MlflowClient(f"sqlite:///{clone.folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("miniature").experiment_id
+    (newest,) = client.search_runs([experiment], "tags.run = 'alexnet-0'", max_results=1)
+    assert newest.info.status == "FINISHED"
+    assert len(client.get_metric_history(newest.info.run_id, "val/top1_err")) == 4, "one run, with all its points"
+
+
+def test_a_terminated_training_is_never_taken_for_a_finished_one(clone: Clone) -> None:
     before = clone.lock()["train@alexnet-0"]
     clone.set("entries.alexnet.epochs", 500.0)
     process = clone.start("dvc", "repro", "--single-item", "train@alexnet-0")
     said = read_until(process, " epoch ")
     trainer = subprocess.check_output(["pgrep", "-g", str(process.pid), "-f", "^python pipelines/train.py"])
-    os.kill(int(trainer), number)
+    os.kill(int(trainer), signal.SIGTERM)
     said += process.stdout.read()
     assert process.wait() != 0, said
-    if number != signal.SIGKILL:
-        assert "error: " in said
+    assert "error: stopped after step" in said
     assert clone.lock()["train@alexnet-0"] == before
     assert not list((clone.folder / "runs/alexnet-0").glob("weights*"))
     clone.run("git", "checkout", "-q", "params.yaml")

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
+from ilsvrc_replay import tracking
+from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.tracking import Tracker, flatten
 
 RECORD = {"entry": "net", "seed": 0, "architecture": "alexnet", "width": 0.125, "recipe": {"name": "modern", "lr": 0.1}}
 
 
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new store, which takes MLflow seconds to make."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+def client(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copyfile(empty_store, tmp_path / "mlflow.db")
     return MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
 
 
@@ -25,22 +41,21 @@ def runs(client: MlflowClient, kind: str) -> list:
     return client.search_runs([experiment.experiment_id], f"tags.kind = '{kind}'", order_by=["start_time ASC"])
 
 
-def track(name: str = "net-0") -> Tracker:
-    tracker = Tracker("test")
-    with tracker.run(name, RECORD):
+def track(name: str = "net-0", key: str | None = None) -> None:
+    with Tracker("test") as tracker, tracker.run(name, RECORD, key):
         tracker.log_data("digits", "a" * 64, "data/packed/digits")
         tracker.log_metrics({"val/top1_err": 9.0}, step=5)
         tracker.tag({"weights_sha256": "f" * 64})
-    return tracker
 
 
 def test_a_study_is_a_parent_with_a_child_for_every_run(client: MlflowClient, tmp_path: Path) -> None:
     track("net-0")
-    tracker = track("net-1")
+    track("net-1")
     (tmp_path / "results").mkdir()
     (tmp_path / "results/leaderboard.md").write_text("# board")
-    tracker.log_test("net-0", "f" * 64, {"test/single_crop/top1_err": 8.0})
-    tracker.end_study({"net/single_crop/top1_err": 8.0}, tmp_path / "results", "# board")
+    with Tracker("test") as tracker:
+        tracker.log_test("net-0", "f" * 64, {"test/single_crop/top1_err": 8.0})
+        tracker.end_study({"net/single_crop/top1_err": 8.0}, tmp_path / "results", "# board")
 
     (parent,) = runs(client, "study")
     children = runs(client, "run")
@@ -65,40 +80,89 @@ def test_a_study_is_a_parent_with_a_child_for_every_run(client: MlflowClient, tm
     assert len(runs(client, "study")) == 2
 
 
-def test_a_failed_and_a_killed_run_say_so(client: MlflowClient) -> None:
+def test_a_failed_and_a_stopped_run_say_so(client: MlflowClient) -> None:
     for error in (ValueError("bad"), SystemExit(143)):
-        tracker = Tracker("test")
-        with pytest.raises(type(error)), tracker.run("net-0", RECORD):
+        with pytest.raises(type(error)), Tracker("test") as tracker, tracker.run("net-0", RECORD):
             raise error
-    left_running = Tracker("test")
-    left_running.start_run("net-0", RECORD)
-    track()
-    assert [run.info.status for run in runs(client, "run")] == ["FAILED", "KILLED", "KILLED", "FINISHED"]
+    assert [run.info.status for run in runs(client, "run")] == ["FAILED", "KILLED"]
     assert runs(client, "run")[0].data.tags["ended"] == "ValueError: bad"
-    assert runs(client, "run")[2].data.tags["ended"] == "killed before it could finish"
 
 
-def test_many_processes_can_open_a_new_store_at_once(client: MlflowClient) -> None:
-    with ProcessPoolExecutor(4) as pool:
-        trackers = list(pool.map(open_one, range(4)))
-    assert all(trackers)
-    assert len(runs(client, "study")) == 1
+def test_a_killed_run_says_so_and_is_gone_on_with(client: MlflowClient, tmp_path: Path) -> None:
+    kill_one(tmp_path, "net-0", "abc")
+    track("net-1")
+    assert [run.info.status for run in runs(client, "run")] == ["KILLED", "FINISHED"]
+    assert runs(client, "run")[0].data.tags["ended"] == "killed before it could finish"
+    track("net-0", "abc")
+    first, _ = runs(client, "run")
+    assert first.info.status == "FINISHED"
+    assert first.data.tags["ended"] == "well"
+    assert len(client.get_metric_history(first.info.run_id, "val/top1_err")) == 1, (
+        "what is done again is not drawn twice"
+    )
 
 
-def open_one(_number: int) -> bool:
-    return Tracker("test").working
+def kill_one(folder: Path, name: str, key: str) -> None:
+    """A process that is killed while its run goes on."""
+    code = f"""if True:
+        import os, signal, test_tracking
+        tracker = test_tracking.Tracker("test")
+        tracker.start_run({name!r}, test_tracking.RECORD, {key!r})
+        tracker.log_metrics({{"val/top1_err": 9.0}}, step=5)
+        os.kill(os.getpid(), signal.SIGKILL)"""
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = os.environ | {"DVC_ROOT": str(folder), "PYTHONPATH": paths}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == -signal.SIGKILL
 
 
-def test_a_server_that_is_not_there_is_one_warning(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_many_processes_can_open_a_new_store_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with ProcessPoolExecutor(4) as pool:
+        list(pool.map(track, [f"net-{number}" for number in range(4)]))
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    assert len(runs(client, "study")) == 1
+    assert len(runs(client, "run")) == 4
+
+
+def test_a_server_that_is_not_there_is_one_warning_and_nothing_is_lost(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    tracker = track()
-    assert not tracker.working
+    track("net-0")
     said = capsys.readouterr().err
     assert said.startswith("warning: MLflow at http://127.0.0.1:9 fails")
     assert said.count("\n") == 1
+    with pytest.raises(StudyError, match="MLflow fails"):
+        tracking.sync()
+    # The same spool, as if the server had come back at another address.
+    (spool,) = (tmp_path / ".scratch/mlflow").glob("*.jsonl")
+    spool.write_text(spool.read_text().replace("http://127.0.0.1:9", f"sqlite:///{tmp_path}/mlflow.db"))
+    assert tracking.sync() == 6
+    (run,) = runs(client, "run")
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"val/top1_err": 9.0})
+    assert tracking.sync() == 0
+
+
+def test_a_full_disk_is_one_warning(client: MlflowClient, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    with Tracker("test") as tracker:
+        full = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115 (closed with the spool)
+        tracker.spool.file, before = full, tracker.spool.file
+        with tracker.run("net-0", RECORD):
+            tracker.log_metrics({"val/top1_err": 9.0}, step=5)
+        before.close()
+    said = capsys.readouterr().err
+    assert "No space left on device" in said
+    assert said.count("\n") == 1
+    assert [run.info.status for run in runs(client, "run")] == ["FINISHED"], "MLflow itself was there"
+
+
+def test_a_record_that_mlflow_never_takes_holds_nothing_up(client: MlflowClient) -> None:
+    with Tracker("test") as tracker, tracker.run("net-0", RECORD):
+        tracker.log_metrics({"a name with a # in it": 1.0}, step=0)
+        tracker.log_metrics({"val/top1_err": 9.0}, step=5)
+    (run,) = runs(client, "run")
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"val/top1_err": 9.0})
 
 
 def test_flatten() -> None:

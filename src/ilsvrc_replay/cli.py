@@ -48,10 +48,9 @@ def show() -> None:
     from ilsvrc_replay.leaderboard.render import published_single
 
     folder = Path("results") / study.study
-    try:
-        board = files.read_json(folder / "leaderboard.json")
-    except FileNotFoundError:
-        raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`") from None
+    if not (folder / "leaderboard.json").exists():
+        raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`")
+    board = files.read_json(folder / "leaderboard.json")
     baseline = board["baseline"]
     table = Table(title=f"Study {study.study}: top-1 error on {baseline['images']:,} images of {study.dataset.name}")
     # What is the same in every row stands in the files alone: the board fits a terminal of 80 columns.
@@ -77,7 +76,7 @@ def show() -> None:
         f" {baseline['linear_top1_err']:.2f} %.\n"
         "* published ImageNet errors, top-1 / top-5 of one net and top-5 of the famous ensemble: compare their order,"
         " not their size\n"
-        f"Files: {folder}/leaderboard.md, .csv and .json"
+        f"Files: {folder}/leaderboard.md, .csv and .json; to look at in a browser: {folder}/index.html"
     )
 
 
@@ -163,6 +162,14 @@ def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, w
     load_study(STUDIES / f"{name}.yaml")
     shutil.copyfile(STUDIES / f"{name}.yaml", params)
     typer.echo(f"params.yaml now holds the study {name}; run it with `make study` or `dvc repro`")
+
+
+@app.command()
+def sync() -> None:
+    """Send MLflow what it did not get while it could not be reached."""
+    from ilsvrc_replay import tracking
+
+    typer.echo(f"{tracking.sync():,} records sent to MLflow; nothing is left to send")
 
 
 def wide_console() -> Console:

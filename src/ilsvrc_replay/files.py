@@ -6,12 +6,14 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from ilsvrc_replay.errors import StudyError
 
 
 def checksum(path: Path, algorithm: str) -> str:
@@ -30,6 +32,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.partial")
     try:
         yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())  # else a power cut could leave the name without the content
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -39,8 +43,9 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """A folder to fill, which becomes `path`, in place of an earlier one, only if the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    partial.chmod(0o755)
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # what a killed process left
+    partial.mkdir()
     try:
         yield partial
         shutil.rmtree(path, ignore_errors=True)
@@ -59,7 +64,13 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text())
+    """Raises StudyError if the file is missing or is not JSON."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise StudyError(f"{path} is missing: run `dvc repro`, which makes it") from None
+    except ValueError as error:  # also text that is not UTF-8
+        raise StudyError(f"{path} is damaged ({error}): remove it and run `dvc repro`") from None
 
 
 def as_csv(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> str:
@@ -69,3 +80,8 @@ def as_csv(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return table.getvalue()
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

@@ -17,10 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.leash import GRACE
 from ilsvrc_replay.params import Study, run_name
+from ilsvrc_replay.scratch import locked, root, scratch
+from ilsvrc_replay.watching import log, pieces, watcher
 
 BUSY, TRIES = "is busy", 20  # DVC's word for a file that another stage is just recording
-GRACE = 10  # seconds that a stage has to end by itself once it is told to
 
 
 class Launcher:
@@ -31,15 +33,25 @@ class Launcher:
         self.running: set[subprocess.Popen] = set()
         self.stopping = False
         self.lock = threading.Lock()
+        self.watcher = watcher()
 
     def run(self, study: Study) -> None:
-        """Bring the whole study up to date. Raises StudyError naming the stages that failed; the others are done."""
+        """Bring the whole study up to date. Raises StudyError naming the stages that failed; the others are done.
+
+        A second launcher meanwhile is refused.
+        """
+        refusal = "another `replay run` is at work in this folder: wait for it, or stop it"
+        with locked(scratch("launcher") / "lock", refusal):
+            self.bring_up_to_date(study)
+
+    def bring_up_to_date(self, study: Study) -> None:
         todo = pending()
         if not todo:
             print("everything is up to date")
             return
         previous = signal.signal(signal.SIGTERM, interrupt)
         pool = ThreadPoolExecutor(self.jobs)
+        self.watcher.__enter__()
         try:
             if {"acquire", "prepare", "architecture"} & {stage.partition("@")[0] for stage in todo}:
                 for first in ("acquire", "prepare", "architecture"):
@@ -50,14 +62,17 @@ class Launcher:
             chains = [pool.submit(self.chain, name) for name in reversed(names)]  # later nets are heavier: start first
             failed = [stage for chain in chains if (stage := chain.result())]
             if failed:
-                raise StudyError(f"failed: {', '.join(sorted(failed))}; what it said stands above, the others are done")
+                raise StudyError(f"failed: {', '.join(map(with_log, sorted(failed)))}; the others are done")
             # Forced after a training: equal weights would let DVC skip it, and the study in MLflow would stay open.
             self.must("aggregate", *(["--force"] if names else []))
+            for last in ("claims", "viewer", "page"):
+                self.must(last)
         except KeyboardInterrupt:
             self.stop()
             raise
         finally:
             pool.shutdown()
+            self.watcher.__exit__(None, None, None)
             signal.signal(signal.SIGTERM, previous)
 
     def chain(self, name: str) -> str | None:
@@ -66,24 +81,33 @@ class Launcher:
 
     def must(self, name: str, *options: str) -> None:
         if not self.stage(name, *options):
-            raise StudyError(f"{name} failed; what it said stands above")
+            raise StudyError(f"failed: {with_log(name)}")
 
     def stage(self, name: str, *options: str) -> bool:
         """Run one stage if it is not up to date; False if it failed."""
+        self.watcher.begin(name)
+        try:
+            return self.try_stage(name, *options)
+        finally:
+            self.watcher.end(name)
+
+    def try_stage(self, name: str, *options: str) -> bool:
+        command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *options, name]
         for _ in range(TRIES):
             with self.lock:
                 if self.stopping:
                     return False
                 # A process group of its own: to stop DVC alone would leave the training it started running.
                 process = subprocess.Popen(
-                    ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *options, name],
+                    [sys.executable, "-m", "ilsvrc_replay.leash", str(os.getpid()), *command],
                     stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    text=True,
+                    env=self.watcher.environment,
                     start_new_session=True,
                 )
                 self.running.add(process)
-            said = relay(process)
+            said = self.relay(name, process)
             with self.lock:
                 self.running.discard(process)
             if process.returncode == 0:
@@ -92,6 +116,29 @@ class Launcher:
                 return False
             time.sleep(0.5)
         return False
+
+    def relay(self, stage: str, process: subprocess.Popen) -> str:
+        """Pass on what a stage says as it says it, but for DVC's word of a busy file; returns its standard error."""
+        said: list[str] = []
+
+        def errors() -> None:
+            for line, _ in pieces(process.stderr):
+                said.append(line)
+                if BUSY not in line:
+                    self.watcher.line(stage, line, sys.stderr)
+
+        reader = threading.Thread(target=errors)
+        reader.start()
+        for line, moving in pieces(process.stdout):
+            if moving:
+                self.watcher.progress(stage, line)
+            else:
+                self.watcher.line(stage, line, sys.stdout)
+        reader.join()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+        return "\n".join(said)
 
     def stop(self) -> None:
         """End every running stage with all processes that it started."""
@@ -118,15 +165,8 @@ def interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def relay(process: subprocess.Popen) -> str:
-    """Pass on what a stage says on its standard error as it says it, but for DVC's word of a busy file; returns it."""
-    said = []
-    for line in process.stderr:
-        said.append(line)
-        if BUSY not in line:
-            print(line, end="", file=sys.stderr, flush=True)
-    process.wait()
-    return "".join(said)
+def with_log(stage: str) -> str:
+    return f"{stage} (what it said: {log(stage).relative_to(root())})" if log(stage).exists() else stage
 
 
 def pending() -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -12,8 +12,23 @@ from ruamel.yaml.error import YAMLError
 
 from ilsvrc_replay.errors import StudyError
 
+PROTOCOLS = (  # evaluation/protocols.py defines them
+    "single_crop",
+    "ten_crop",
+    "ten_crop_of_square",
+    "crops_144",
+    "crops_150",
+    "dense",
+    "dense_3_scales",
+    "dense_5_scales",
+    "training_images",
+)
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Number = TypeVar("Number")
+Range = Annotated[list[Number], Field(min_length=2, max_length=2)]
+Protocol = Annotated[str, Field(pattern=f"^({'|'.join(PROTOCOLS)})(@[1-9][0-9]*)?$")]  # @N: first N test images alone
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -38,19 +53,51 @@ class Compute(Strict):
     deterministic: bool = Field(True, description="the same bytes at every run on the same kind of machine")
 
 
+class Ensemble(Strict):
+    """A row of the leaderboard that averages the probabilities of several entries' runs."""
+
+    members: list[Name] = Field(min_length=2, description="entries")
+    stands_for: str | None = Field(None, description="the architecture with whose published ensemble it is compared")
+
+
 class Evaluation(Strict):
-    protocols: list[Literal["single_crop"]] = Field(min_length=1)
-    batch_size: int = Field(500, ge=1)
+    protocols: list[Protocol] = Field(min_length=1)
+    batch_size: int = Field(ge=1, description="views that a net reads at once")
+    ensembles: dict[Name, Ensemble] = {}
 
 
 class Schedule(Strict):
     """How the learning rate falls over the training, `progress` running from 0 to 1."""
 
-    kind: Literal["constant", "step", "cosine", "poly"]
+    kind: Literal["constant", "step", "staircase", "cosine", "poly"]
     warmup: float = Field(0.0, ge=0, lt=1, description="share of the training in which the rate first rises from 0")
     at: list[Fraction] = Field(default=[], description="step: fractions of the training at which the rate falls")
-    factor: float = Field(0.1, gt=0, lt=1, description="step: what the rate is multiplied by at each of them")
+    every: Fraction = Field(0.02, description="staircase: the rate falls after every such fraction of the training")
+    factor: float = Field(0.1, gt=0, lt=1, description="step, staircase: what the rate is multiplied by each time")
     power: float = Field(1.0, gt=0, description="poly: the rate is (1 - progress) ** power")
+
+
+class Crop(Strict):
+    """Where in an image a training view lies; sizes count in sides of the view.
+
+    whole: the image as it is. pad: a random place in the image with a black margin. resize: a random place in the
+    image, resized to a side drawn from `scale`. area: a random rectangle with a share of the image's area drawn from
+    `area` and a ratio of width to height drawn from `aspect`, stretched to the view.
+    """
+
+    kind: Literal["whole", "pad", "resize", "area"] = "whole"
+    pad: float = Field(0.125, gt=0, le=1)
+    scale: Range[Annotated[float, Field(ge=1, le=4)]] = [256 / 224, 256 / 224]
+    area: Range[Share] = [0.08, 1.0]
+    aspect: Range[Annotated[float, Field(gt=0)]] = [3 / 4, 4 / 3]
+
+    @model_validator(mode="after")
+    def ranges_rise(self) -> Crop:
+        for name in ("scale", "area", "aspect"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"crop.{name} is [{low}, {high}]: the smaller number comes first")
+        return self
 
 
 class Recipe(Strict):
@@ -59,17 +106,27 @@ class Recipe(Strict):
     init: Literal["paper", "he", "glorot", "orthogonal"] = "paper"
     zero_residuals: bool = Field(False, description="start residual blocks as the identity")
     norm_bias: float = Field(0.0, ge=0, description="first bias of the batch normalisations outside residual blocks")
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    optimizer: Literal["sgd", "nesterov", "rmsprop", "adamw"] = "sgd"
     lr: float = Field(0.01, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1, description="of the gradient; in adamw beta 1")
-    weight_decay: float = Field(0.0, ge=0, description="sgd: added to the gradient; adamw: decoupled from it")
+    weight_decay: float = Field(0.0, ge=0, description="added to the gradient; in adamw decoupled from it")
+    clip: float | None = Field(None, gt=0, description="largest norm of the whole gradient; null: as it comes")
+    average: Literal["none", "ema", "polyak"] = Field(
+        "none", description="which weights are tested: the last, their moving average, or the second half's mean"
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
+    auxiliary_weight: float | None = Field(None, ge=0, description="of auxiliary losses; null: as published")
     schedule: Schedule = Schedule(kind="constant")
     batch_size: int = Field(128, ge=2)
     epochs: float = Field(1.0, gt=0, description="passes over the training images, also in parts")
     dropout: float | None = Field(None, ge=0, lt=1, description="for every dropout layer; null: as published")
-    crop_pad: float = Field(0.125, ge=0, le=1, description="black margin for random crops, as a share of the side")
+    crop: Crop = Crop()
+    test_scale: float = Field(1.0, ge=1, le=4, description="side that a test image is resized to, in sides of its crop")
     flip: bool = Field(True, description="mirror half of the images")
     pca_colour: float = Field(0.0, ge=0, description="standard deviation of AlexNet's colour shift; 0: none")
+    photometric: float = Field(
+        0.0, ge=0, lt=1, description="largest change of brightness, contrast and saturation; 0: none"
+    )
 
 
 class Entry(Recipe):
@@ -81,6 +138,8 @@ class Entry(Recipe):
     weights: str | None = Field(None, description="pretrained: torchvision/<net>:<weights>, timm/<net>.<tag> or a file")
     width: float = Field(1.0, gt=0, description="factor on every channel count")
     compact: Literal["auto", 1, 2, 4, 8, 16] = Field("auto", description="factor by which the total stride is lowered")
+    activation: Literal["relu", "tanh"] = Field("relu", description="tanh: in place of every ReLU")
+    protocols: list[Protocol] | None = Field(None, min_length=1, description="null: the study's")
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -117,6 +176,16 @@ class Study(Strict):
             raise ValueError(f"seeds: {published[0]} has published weights, which know no seeds: give one seed")
         return self
 
+    @model_validator(mode="after")
+    def ensembles_have_members(self) -> Study:
+        for name, ensemble in self.evaluation.ensembles.items():
+            if name in self.entries:
+                raise ValueError(f"evaluation.ensembles.{name} has the name of an entry")
+            for member in ensemble.members:
+                if member not in self.entries:
+                    raise ValueError(f"evaluation.ensembles.{name}.members: there is no entry {member!r}")
+        return self
+
     def entry(self, name: str) -> Entry:
         """The entry called `name`. Raises StudyError that names those there are."""
         if name not in self.entries:
@@ -127,6 +196,10 @@ class Study(Strict):
     def runs(self) -> list[tuple[str, int]]:
         """Every (entry, seed) of the study."""
         return [(entry, seed) for entry in self.entries for seed in self.seeds]
+
+    def protocols(self, entry: str) -> list[str]:
+        """The test protocols of an entry: its own, or else the study's."""
+        return self.entry(entry).protocols or self.evaluation.protocols
 
 
 def run_name(entry: str, seed: int) -> str:
@@ -163,6 +236,8 @@ def explain(error: Any) -> str:
         return f"{where} is missing"
     if error["type"] == "value_error":
         return f"{where}: {error['ctx']['error']}" if error["loc"] else str(error["ctx"]["error"])
+    if "protocols" in parents and error["type"] == "string_pattern_mismatch":
+        return f"{where} is {error['input']!r}: a protocol is one of {', '.join(PROTOCOLS)}, or one of them@N images"
     return f"{where} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
@@ -170,6 +245,8 @@ def valid_keys(parents: list[str]) -> list[str]:
     models: dict[str, type[Strict]] = {"dataset": Dataset, "compute": Compute, "evaluation": Evaluation}
     if not parents:
         return list(Study.model_fields)
-    if parents[-1] == "schedule":
-        return list(Schedule.model_fields)
+    if parents[:2] == ["evaluation", "ensembles"]:
+        return list(Ensemble.model_fields)
+    if parents[-1] in ("schedule", "crop"):
+        return list({"schedule": Schedule, "crop": Crop}[parents[-1]].model_fields)
     return list(models.get(parents[0], Entry).model_fields)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+from ilsvrc_replay import leash
 from ilsvrc_replay.errors import StudyError
 
 TERMINATED = 128 + signal.SIGTERM
@@ -19,6 +20,7 @@ def run_stage(stage: Callable[[], None]) -> None:
     Lightning leaves with 0 when it is terminated, and DVC would then take a half-trained net for a finished one.
     """
     signal.signal(signal.SIGTERM, terminate)
+    leash.watch()
     try:
         stage()
     except StudyError as error:

@@ -1,99 +1,77 @@
 """The study in MLflow: one experiment a study, one parent run an execution of it, one child run a run.
 
-MLflow watches, it decides nothing: when it cannot be reached, one line says so and the training goes on. Its ids and
-times stay in it; whoever looks for a run finds it by its tags.
+MLflow watches, it decides nothing: a stage never waits for it. What a stage has to say is written to .scratch/mlflow
+and sent from there; when MLflow cannot be reached, one line says so, the training goes on, and what was not sent goes
+with the next stage that reaches MLflow, or by `replay sync`. MLflow's ids and times stay in it; whoever looks for a run
+finds it by its tags.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
-STUDY, RUN, WEIGHTS = "study", "run", "weights_sha256"
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.mlflow_store import Store
+from ilsvrc_replay.scratch import locked, root, scratch
+from ilsvrc_replay.spool import LeftOver, Spool, left_over
 
-
-def root() -> Path:
-    """The repository's root, also inside a temporary DVC workspace."""
-    return Path(os.environ.get("DVC_ROOT") or Path.cwd())
+WAIT, WAIT_KILLED = 15.0, 3.0  # seconds at the end of a stage for what is not sent yet; those of a stage that is killed
 
 
 def uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root()}/mlflow.db"
 
 
-def tolerant(method: Callable) -> Callable:
-    """Let no failure of MLflow reach the study; after the first one, this tracker is silent."""
-
-    @wraps(method)
-    def guarded(self: Tracker, *arguments: Any, **options: Any) -> None:
-        if not self.working:
-            return
-        try:
-            method(self, *arguments, **options)
-        except Exception as error:  # whatever a server, a disk or a client library comes up with
-            self.working = False
-            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-            print(f"warning: MLflow at {uri()} fails ({reason}); going on without it", file=sys.stderr, flush=True)
-
-    return guarded
-
-
 class Tracker:
-    """A line to MLflow for one stage of `study`."""
+    """A line to MLflow for one stage of `study`, until the block ends."""
 
     def __init__(self, study: str) -> None:
-        self.study, self.working = study, True
-        self.client = self.experiment = self.parent = self.child = None
-        self.open()
+        self.uri, self.study, self.tags = uri(), study, provenance()
+        self.store: Store | None = None
+        self.child = ""
+        header = {"uri": self.uri, "study": study, "tags": self.tags}
+        self.spool = Spool(scratch("mlflow"), header, self.deliver, self.warn, send_left_over)
 
-    @tolerant
-    def open(self) -> None:
-        """Connect, and find the parent run of this execution: the study's open one, or else a new one."""
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-        from mlflow import MlflowClient
+    def __enter__(self) -> Tracker:
+        return self
 
-        lock = root() / ".mlflow.lock"  # several processes that create one SQLite store at once would break it
-        with lock.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            self.client = MlflowClient(uri())
-            found = self.client.get_experiment_by_name(self.study)
-            if found:
-                self.experiment = found.experiment_id
-            else:
-                location = f"file://{root()}/mlartifacts" if uri().startswith("sqlite:") else None
-                kind = {"mlflow.experimentKind": "custom_model_development"}  # the pages of trainings, not of chats
-                self.experiment = self.client.create_experiment(self.study, artifact_location=location, tags=kind)
-            tags = {STUDY: self.study, **provenance()}
-            self.parent = self.find({"kind": "study", "dvc.exp": tags.get("dvc.exp", "")}, running=True)
-            if self.parent is None:
-                name = tags.get("dvc.exp") or f"{self.study} {time.strftime('%Y-%m-%d %H:%M')}"
-                self.parent = self.create(name, {"kind": "study", "dvc.exp": "", **tags, "dvc.stage": "all"})
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        self.close(WAIT if kind is None or issubclass(kind, Exception) else WAIT_KILLED)
 
-    def find(self, tags: dict[str, str], running: bool = False) -> str | None:
-        """The newest run of the study that has these tags."""
-        clauses = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
-        clauses += ["attributes.status = 'RUNNING'"] if running else []
-        runs = self.client.search_runs(
-            [self.experiment], " and ".join(clauses), order_by=["attributes.start_time DESC"], max_results=1
+    def close(self, wait: float = WAIT) -> None:
+        self.spool.close(wait)
+
+    def deliver(self, record: dict[str, Any]) -> None:
+        if self.store is None:
+            self.store = Store(self.uri, self.study, self.tags)
+        self.store.send(record)
+
+    def warn(self, error: Exception) -> None:
+        print(
+            f"warning: MLflow at {self.uri} fails ({reason(error)}); what it should get is kept and sent later, by the"
+            " next stage or by `replay sync`",
+            file=sys.stderr,
+            flush=True,
         )
-        return runs[0].info.run_id if runs else None
 
-    def create(self, name: str, tags: dict[str, str]) -> str:
-        return self.client.create_run(self.experiment, run_name=name, tags=tags).info.run_id
+    def say(self, what: str, **values: Any) -> None:
+        self.spool.add({"what": what, **values, "at": int(time.time() * 1000)})
 
     @contextmanager
-    def run(self, name: str, record: dict[str, Any]) -> Iterator[None]:
-        """The child run `name` while the block lasts: finished if it ends well, else failed or killed, and why."""
-        self.start_run(name, record)
+    def run(self, name: str, record: dict[str, Any], key: str | None = None) -> Iterator[None]:
+        """The child run `name` while the block lasts: finished if it ends well, else failed or killed, and why.
+
+        A run with the same `key`, of a process that was killed, is gone on with.
+        """
+        self.start_run(name, record, key)
         try:
             yield
         except BaseException as error:
@@ -101,59 +79,69 @@ class Tracker:
             self.tag({"ended": f"{type(error).__name__}: {error}"})
             self.end_run("KILLED" if killed else "FAILED")
             raise
+        self.tag({"ended": "well"})
         self.end_run("FINISHED")
 
-    @tolerant
-    def start_run(self, name: str, record: dict[str, Any]) -> None:
-        """Open the child run; one of the same name that was left running, killed, is closed first."""
-        from mlflow.entities import Param
-
-        left_over = self.find({RUN: name, "dvc.exp": provenance().get("dvc.exp", "")}, running=True)
-        if left_over:
-            self.client.set_tag(left_over, "ended", "killed before it could finish")
-            self.client.set_terminated(left_over, "KILLED")
+    def start_run(self, name: str, record: dict[str, Any], key: str | None = None) -> None:
+        self.child = key or uuid.uuid4().hex
         tags = {key: str(record[key]) for key in ("entry", "seed", "architecture")}
-        tags |= {"recipe": record["recipe"]["name"], "kind": "run", STUDY: self.study, RUN: name, "dvc.exp": ""}
-        self.child = self.create(name, {**tags, **provenance(), "mlflow.parentRunId": self.parent})
-        self.client.log_batch(self.child, params=[Param(key, str(value)) for key, value in flatten(record).items()])
+        tags["recipe"] = record["recipe"]["name"]
+        params = {key: str(value) for key, value in flatten(record).items()}
+        self.say("start_run", run=self.child, name=name, tags=tags, params=params)
 
-    @tolerant
     def log_data(self, name: str, digest: str, folder: str) -> None:
-        from mlflow.entities import Dataset, DatasetInput, InputTag
+        self.say("log_data", run=self.child, name=name, digest=digest, folder=folder)
 
-        data = Dataset(name, digest[:32], "local", f'{{"uri": "{folder}"}}')
-        self.client.log_inputs(self.child, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
+        self.say("log_metrics", run=self.child, metrics=metrics, step=step)
 
-    @tolerant
-    def log_metrics(self, metrics: dict[str, float], step: int = 0, run: str | None = None) -> None:
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        self.client.log_batch(run or self.child, [Metric(key, value, now, step) for key, value in metrics.items()])
-
-    @tolerant
     def tag(self, tags: dict[str, str]) -> None:
-        for key, value in tags.items():
-            self.client.set_tag(self.child, key, value)
+        self.say("tag", run=self.child, tags=tags)
 
-    @tolerant
     def end_run(self, status: str) -> None:
-        self.client.set_terminated(self.child, status)
+        self.say("end_run", run=self.child, status=status)
 
-    @tolerant
     def log_test(self, run: str, weights: str, metrics: dict[str, float]) -> None:
         """Add test errors to the newest child run that made these weights."""
-        found = self.find({RUN: run, WEIGHTS: weights})
-        if found:
-            self.log_metrics(metrics, run=found)
+        self.say("log_test", run=run, weights=weights, metrics=metrics)
 
-    @tolerant
     def end_study(self, metrics: dict[str, float], results: Path, description: str) -> None:
         """Close the parent run with the board: its errors as metrics, its files as artifacts."""
-        self.log_metrics(metrics, run=self.parent)
-        self.client.log_artifacts(self.parent, str(results), "results")
-        self.client.set_tag(self.parent, "mlflow.note.content", description)
-        self.client.set_terminated(self.parent, "FINISHED")
+        self.say("end_study", metrics=metrics, results=str(results.absolute()), description=description)
+
+
+def send_left_over(everything: bool = False) -> int:
+    """Send what other processes left for the MLflow of now, or for any; returns how many records that was."""
+    with locked(scratch("mlflow") / "sending"), left_over(scratch("mlflow")) as spools:
+        return sum(send(spool) for spool in spools if everything or spool.header.get("uri") == uri())
+
+
+def send(spool: LeftOver) -> int:
+    """Send the rest of a spool. Runs that its process had no time to end were killed."""
+    if not spool.records:
+        return spool.empty_into(lambda record: None)
+    store = Store(spool.header["uri"], spool.header["study"], spool.header["tags"])
+    started = {record["run"] for record in spool.records if record["what"] == "start_run"}
+    ended = {record["run"] for record in spool.records if record["what"] == "end_run"}
+    last = spool.records[-1]["at"]
+    for run in started - ended:
+        spool.records.append(
+            {"what": "tag", "run": run, "tags": {"ended": "killed before it could finish"}, "at": last}
+        )
+        spool.records.append({"what": "end_run", "run": run, "status": "KILLED", "at": last})
+    return spool.empty_into(store.send)
+
+
+def sync() -> int:
+    """Send all that was kept. Raises StudyError if MLflow cannot be reached still."""
+    try:
+        return send_left_over(everything=True)
+    except Exception as error:  # whatever a server, a disk or a client library comes up with
+        raise StudyError(f"MLflow fails ({reason(error)}); what it should get is kept, try again later") from None
+
+
+def reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def provenance() -> dict[str, str]:

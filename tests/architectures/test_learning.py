@@ -19,7 +19,7 @@ def test_learns_64_images_by_heart(name: str, packed: Packed) -> None:
     net, _ = build(
         name, **packed.shape, width=0.5 if name.endswith("_cifar") else 0.25 if name == "resnext50_32x4d" else 0.125
     )
-    materialise(net, find(name)[1], "orthogonal", seed=0, zero_residuals=True)
+    materialise(net, find(name)[1], "orthogonal", seed=0, zero_residuals=True, norm_bias=1.0)
     set_dropout(net, 0.0)
     images = packed.pixels().standardise(packed.images("train")[:64] / 255)
     labels = packed.labels("train")[:64]

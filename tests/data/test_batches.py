@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
 from ilsvrc_replay.data.batches import OrderedBatches, TrainingBatches
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.data.views import training_view
-from ilsvrc_replay.params import Recipe
+from ilsvrc_replay.params import Crop, Recipe
+
+CROPS = [Crop(kind="pad"), Crop(kind="resize", scale=[1.14, 2.0]), Crop(kind="area")]
 
 
 def numbered(batch_size: int, interval: int, seed: int = 0) -> TrainingBatches:
@@ -19,8 +22,7 @@ def numbered(batch_size: int, interval: int, seed: int = 0) -> TrainingBatches:
 
 def stream(batches: TrainingBatches, intervals: int) -> list[list[int]]:
     result = []
-    for number in range(intervals):
-        batches.set_epoch(number)
+    for _ in range(intervals):
         result += [images.tolist() for images, _ in batches]
     return result
 
@@ -38,8 +40,10 @@ def test_the_stream_does_not_depend_on_where_it_is_cut() -> None:
 
 def test_it_can_start_anywhere() -> None:
     batches = numbered(5, 3)
-    batches.set_epoch(2)
-    assert [images.tolist() for images, _ in batches] == stream(numbered(5, 9), 1)[6:9]
+    batches.next = 7
+    assert len(batches) == 2
+    assert [images.tolist() for images, _ in batches] == stream(numbered(5, 9), 1)[7:9]
+    assert len(batches) == 3
 
 
 def test_test_batches_hold_every_image_once() -> None:
@@ -50,8 +54,9 @@ def test_test_batches_hold_every_image_once() -> None:
     assert torch.cat(seen).tolist() == list(range(23))
 
 
-def test_an_image_is_augmented_alike_in_every_batch(packed: Packed) -> None:
-    recipe = Recipe(crop_pad=0.125, flip=True, pca_colour=0.1)
+@pytest.mark.parametrize("crop", CROPS, ids=lambda crop: crop.kind)
+def test_an_image_is_augmented_alike_in_every_batch(crop: Crop, packed: Packed) -> None:
+    recipe = Recipe(crop=crop, flip=True, pca_colour=0.1, photometric=0.4)
     view = training_view(recipe, packed.pixels(), 32, seed=5)
     images, index = packed.images("train")[:64], torch.arange(64)
     together = view(images, index, 2)
@@ -61,7 +66,7 @@ def test_an_image_is_augmented_alike_in_every_batch(packed: Packed) -> None:
 
 
 def test_standardised_training_pixels_have_mean_0_and_deviation_1(packed: Packed) -> None:
-    view = training_view(Recipe(crop_pad=0.0, flip=False), packed.pixels(), 32, seed=0)
+    view = training_view(Recipe(flip=False), packed.pixels(), 32, seed=0)
     pixels: Tensor = view(packed.images("train"), torch.arange(1100), 0)
     assert abs(pixels.mean().item()) < 1e-4
     assert abs(pixels.std().item() - 1) < 1e-4

@@ -31,7 +31,7 @@ def trained(
 def test_predictions_cover_every_test_image_once(trained: tuple[Study, Path], packed: Packed, tmp_path: Path) -> None:
     study, folder = trained
     predictions = tmp_path / "net-0.npz"
-    metrics = evaluate(study, study.entries["net"], packed, folder / outputs.WEIGHTS, predictions)
+    metrics = evaluate(study, "net", packed, folder, predictions)
     saved = np.load(predictions)
     assert saved["single_crop"].shape == (500, 10)
     assert saved["single_crop"].dtype == np.float32
@@ -41,33 +41,34 @@ def test_predictions_cover_every_test_image_once(trained: tuple[Study, Path], pa
     wrong = (saved["single_crop"].argmax(1) != saved["labels"]).mean()
     assert metrics["single_crop"]["top1_err"] == pytest.approx(100 * wrong)
     assert metrics["single_crop"]["top1_err"] < 30
-    assert metrics["images"] == 500
+    assert metrics["single_crop"]["images"] == 500
 
 
 def test_the_batch_size_changes_no_error_and_the_time_no_byte(
     trained: tuple[Study, Path], packed: Packed, tmp_path: Path
 ) -> None:
     study, folder = trained
-    first = evaluate(study, study.entries["net"], packed, folder / outputs.WEIGHTS, tmp_path / "a.npz")
+    first = evaluate(study, "net", packed, folder, tmp_path / "a.npz")
     time.sleep(2.1)  # a zip file counts time in steps of two seconds
-    evaluate(study, study.entries["net"], packed, folder / outputs.WEIGHTS, tmp_path / "b.npz")
+    evaluate(study, "net", packed, folder, tmp_path / "b.npz")
     assert sha256(tmp_path / "a.npz") == sha256(tmp_path / "b.npz")
     other = study.model_copy(update={"evaluation": study.evaluation.model_copy(update={"batch_size": 37})})
-    assert evaluate(other, study.entries["net"], packed, folder / outputs.WEIGHTS, tmp_path / "c.npz") == first
+    assert evaluate(other, "net", packed, folder, tmp_path / "c.npz") == first
 
 
 def test_damaged_and_foreign_weights_are_refused(trained: tuple[Study, Path], packed: Packed, tmp_path: Path) -> None:
     study, folder = trained
-    damaged = tmp_path / "weights.safetensors"
-    shutil.copyfile(folder / outputs.WEIGHTS, damaged)
+    shutil.copytree(folder, tmp_path / "damaged")
+    damaged = tmp_path / "damaged" / outputs.WEIGHTS
     damaged.write_bytes(damaged.read_bytes()[:-100])
-    for path, entry, reason in (
-        (damaged, study.entries["net"], "does not hold this net's weights"),
-        (folder / outputs.WEIGHTS, study.entries["net"].model_copy(update={"width": 0.25}), "does not hold"),
-        (tmp_path / "none", study.entries["net"], "is missing: run `dvc repro train` first"),
+    wider = study.model_copy(update={"entries": {"net": study.entries["net"].model_copy(update={"width": 0.25})}})
+    for run, tested, reason in (
+        (tmp_path / "damaged", study, "does not hold this net's weights"),
+        (folder, wider, "does not hold"),
+        (tmp_path / "none", study, "is missing: run `dvc repro train` first"),
     ):
         with pytest.raises(StudyError, match=reason):
-            evaluate(study, entry, packed, path, tmp_path / "out.npz")
+            evaluate(tested, "net", packed, run, tmp_path / "out.npz")
     assert not (tmp_path / "out.npz").exists()
 
 

@@ -70,3 +70,17 @@ def test_mcnemar_counts_only_images_that_one_net_alone_has_wrong() -> None:
 def test_agreement_of_order_by_counting_pairs() -> None:
     measured, published = np.array([14.0, 13.0, 13.5, 12.0]), np.array([16.4, 11.7, 7.3, 6.7])
     assert order_agreement(measured, published) == pytest.approx((5 - 1) / 6)
+
+
+def test_the_statistics_agree_with_statsmodels() -> None:
+    from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
+    from statsmodels.stats.proportion import proportion_confint
+
+    rng = np.random.default_rng(0)
+    for wrongs in (12, 1500, 9990):
+        low, high = (100 * side for side in proportion_confint(wrongs, 10_000, alpha=0.05, method="wilson"))
+        assert error_with_interval([wrongs / 100], 10_000)[1:] == pytest.approx((low, high), abs=1e-4)
+    for rate in (0.1, 0.15):
+        first, second = rng.random(2000) < 0.1, rng.random(2000) < rate
+        table = [[(first & second).sum(), (first & ~second).sum()], [(~first & second).sum(), (~first & ~second).sum()]]
+        assert mcnemar(first, second) == pytest.approx(reference_mcnemar(table, exact=True).pvalue, rel=1e-9)

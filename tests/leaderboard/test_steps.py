@@ -19,7 +19,7 @@ def study(*names: str, **other: Any) -> Study:
             "study": "test",
             "dataset": {"name": "fashion-mnist"},
             "compute": {},
-            "evaluation": {"protocols": ["single_crop"]},
+            "evaluation": {"protocols": ["single_crop"], "batch_size": 500},
             "seeds": [0],
             "entries": {name: {"architecture": name, "family": families.get(name, name)} for name in names},
         }
@@ -78,7 +78,9 @@ def test_the_board_shows_steps_and_order() -> None:
     both = study("alexnet", "vgg16")
     errors = {"alexnet": wrong(0.2), "vgg16": wrong(0.1)}
     text = "\n".join(
-        render.history(Board([], steps.steps(both, "single_crop", errors), [steps.order(both, "single_crop", errors)]))
+        render.history(
+            Board([], steps.steps(both, "single_crop", errors), [steps.order(both, "single_crop", errors)], [])
+        )
     )
     for expected in ("| alexnet → vgg16 | single_crop | 20.00 → 10.00 | -10.00 (", "reproduced", "over 2 nets: +1.00"):
         assert expected in text

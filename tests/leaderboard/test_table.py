@@ -29,7 +29,7 @@ def board(seeds: list[int], names: dict[str, str]) -> Study:
             "study": "test",
             "dataset": {"name": "fashion-mnist"},
             "compute": {},
-            "evaluation": {"protocols": ["single_crop"]},
+            "evaluation": {"protocols": ["single_crop"], "batch_size": 500},
             "seeds": seeds,
             "entries": entries,
         }
@@ -37,8 +37,8 @@ def board(seeds: list[int], names: dict[str, str]) -> Study:
 
 
 def measured(top1: float, **other: Any) -> dict[str, Any]:
-    errors = {"top1_err": top1, "top5_err": top1 / 10}
-    return {"images": 10_000, "param_count": 7, "gmacs": 0.002, "compact": 4, "single_crop": errors} | other
+    errors = {"images": 10_000, "crop_pct": 1.0, "top1_err": top1, "top5_err": top1 / 10}
+    return {"param_count": 7, "gmacs": 0.002, "compact": 4, "single_crop": errors | other}
 
 
 def test_rows_stand_in_order_of_year_with_published_figures_beside_them() -> None:
@@ -48,7 +48,7 @@ def test_rows_stand_in_order_of_year_with_published_figures_beside_them() -> Non
             "entries": {k: e.model_copy(update={"architecture": k.split("-")[0]}) for k, e in study.entries.items()}
         }
     )
-    rows = table.rows(study, {"resnet50-0": measured(9), "alexnet-0": measured(12), "alexnet-wide-0": measured(11)})
+    rows = table.rows(study, {"resnet50-0": measured(9), "alexnet-0": measured(12), "alexnet-wide-0": measured(11)}, {})
     assert [row["entry"] for row in rows] == ["alexnet-wide", "alexnet", "resnet50"]
     alexnet = rows[1]
     assert tuple(alexnet) == table.COLUMNS
@@ -63,22 +63,22 @@ def test_rows_stand_in_order_of_year_with_published_figures_beside_them() -> Non
 
 def test_seeds_are_averaged_and_counted() -> None:
     study = board([0, 1], {"alexnet": "alexnet"})
-    (row,) = table.rows(study, {"alexnet-0": measured(10), "alexnet-1": measured(12)})
+    (row,) = table.rows(study, {"alexnet-0": measured(10), "alexnet-1": measured(12)}, {"alexnet": {}})
     assert (row["top1_err"], row["seeds"]) == (11, 2)
 
 
 def test_runs_that_were_not_measured_alike_are_refused() -> None:
     study = board([0, 1], {"alexnet": "alexnet"})
     with pytest.raises(StudyError, match="seeds of alexnet were not measured alike"):
-        table.rows(study, {"alexnet-0": measured(10), "alexnet-1": measured(12, images=500)})
+        table.rows(study, {"alexnet-0": measured(10), "alexnet-1": measured(12, images=500)}, {"alexnet": {}})
 
 
 def test_files_agree_and_state_what_any_net_must_beat() -> None:
     study = board([0], {"alexnet": "alexnet"})
-    rows = table.rows(study, {"alexnet-0": measured(12)})
+    rows = table.rows(study, {"alexnet-0": measured(12)}, {})
     (from_csv,) = csv.DictReader(io.StringIO(files.as_csv(rows)))
     assert float(from_csv["top1_err"]) == rows[0]["top1_err"]
-    text = render.as_markdown(study, Board(rows, [], []), BASELINE)
+    text = render.as_markdown(study, Board(rows, [], [], []), BASELINE)
     for expected in ("90.0 %", "15.59 %", "10,000 test images of fashion-mnist", "12.00 (", "18.2 (ten_crop)"):
         assert expected in text
 
@@ -86,7 +86,7 @@ def test_files_agree_and_state_what_any_net_must_beat() -> None:
 @pytest.mark.parametrize(("error", "words"), [(12, None), (16, "is not better than the linear"), (90, "did not leave")])
 def test_the_board_says_what_did_not_train(error: float, words: str | None) -> None:
     study = board([0], {"alexnet": "alexnet"})
-    rows = table.rows(study, {"alexnet-0": measured(error)})
-    text = render.as_markdown(study, Board(rows, [], []), BASELINE)
+    rows = table.rows(study, {"alexnet-0": measured(error)}, {})
+    text = render.as_markdown(study, Board(rows, [], [], []), BASELINE)
     assert ("What did not train" in text) == (words is not None)
     assert words is None or words in text

@@ -5,8 +5,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ilsvrc_replay.params import Recipe, Schedule, Study
-from ilsvrc_replay.training.module import make_optimizer
+from ilsvrc_replay.architectures.registry import architectures
+from ilsvrc_replay.data.packing import Packed
+from ilsvrc_replay.params import Entry, Recipe, Schedule, Study
+from ilsvrc_replay.training import fit
+from ilsvrc_replay.training.module import Classifier
 from ilsvrc_replay.training.recipes import published, rate, resolve
 
 
@@ -41,10 +44,47 @@ def test_schedules(schedule: Schedule, at: list[float], expected: list[float]) -
     assert [rate(schedule, progress) for progress in at] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("sgd", torch.optim.SGD), ("adamw", torch.optim.AdamW)])
-def test_the_recipe_names_its_optimiser(name: str, kind: type) -> None:
-    optimizer = make_optimizer(Recipe(optimizer=name, lr=0.3, weight_decay=0.2, momentum=0.7), torch.nn.Linear(2, 2))
-    (group,) = optimizer.param_groups
-    assert type(optimizer) is kind
-    assert (group["lr"], group["weight_decay"]) == (0.3, 0.2)
-    assert group["momentum" if name == "sgd" else "betas"] in (0.7, (0.7, 0.99))
+PAPERS = [  # epoch: rate, as the papers state them
+    ("alexnet", "alexnet", {0: 0.01, 89: 1e-5}),
+    ("vgg16", "vgg", {0: 0.01, 73: 1e-5}),
+    ("googlenet", "googlenet", {0: 0.01, 7.9: 0.01, 8: 0.0096, 16: 0.009216, 80: 0.01 * 0.96**10}),
+    ("bn_inception", "bn_inception", {0: 0.045, 1.4: 0.045 * 0.96, 8.1: 0.045 * 0.96**6}),
+    ("inception_v3", "inception_v3", {0: 0.045, 1.9: 0.045, 2: 0.0423, 4: 0.039762, 99: 0.045 * 0.94**49}),
+    ("inception_v4", "inception_v4", {0: 0.045, 2: 0.0423}),
+    ("resnet50", "resnet", {0: 0.1, 59: 0.1, 60: 0.01, 90: 0.001}),
+    ("resnet110_cifar", "resnet", {0: 0.1, 90: 0.1, 91: 0.01, 136.5: 0.001}),
+    ("densenet121", "densenet", {0: 0.1, 29.9: 0.1, 30.1: 0.01, 60.1: 0.001}),
+    ("mobilenet_v2", "mobilenet", {0: 0.045, 1.1: 0.045 * 0.98, 10.1: 0.045 * 0.98**10}),
+]
+
+
+@pytest.mark.parametrize(("architecture", "family", "rates"), PAPERS, ids=[paper[0] for paper in PAPERS])
+def test_the_eras_rates_are_the_papers(architecture: str, family: str, rates: dict[float, float]) -> None:
+    recipe = resolve(Entry(architecture=architecture, family=family, recipe="era"))
+    for epoch, expected in rates.items():
+        assert recipe.lr * rate(recipe.schedule, epoch / recipe.epochs) == pytest.approx(expected, rel=1e-6), epoch
+
+
+def test_every_net_of_the_history_has_a_recipe_of_its_era() -> None:
+    for name, (family, _) in architectures().items():
+        assert resolve(Entry(architecture=name, family=family, recipe="era")).epochs >= 60
+    assert resolve(Entry(architecture="resnet20_cifar", family="resnet", recipe="era")).crop.kind == "pad"
+
+
+def test_label_smoothing_is_cross_entropy_against_the_mixed_target() -> None:
+    outputs = torch.randn(5, 10, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(5)
+    module = Classifier(torch.nn.Identity(), Recipe(label_smoothing=0.1), 1, 1, 0)
+    target = torch.full((5, 10), 0.01).scatter(1, labels[:, None], 0.91)
+    expected = -(target * outputs.log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(module.loss(outputs, labels), expected)
+
+
+def test_the_auxiliary_losses_count_as_the_recipe_says(study: Callable[..., Study], packed: Packed) -> None:
+    losses = []
+    for weight in (None, 0.3, 0.0):
+        job = fit.set_up(study("googlenet", auxiliary_weight=weight), "net", 0, packed)
+        job.module.net.train()
+        torch.manual_seed(0)
+        losses.append(job.module.training_step(next(iter(job.training)), 0).item())
+    assert losses[0] == losses[1] > 1.3 * losses[2]

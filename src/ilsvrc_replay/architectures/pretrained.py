@@ -46,6 +46,11 @@ class Published:
     file: str
     repository: str | None = None
 
+    @property
+    def crop_pct(self) -> float:
+        """The side of the crop in sides of the resized image."""
+        return round(self.preset.get("crop_pct") or self.preset["crop"] / self.preset["resize"], 4)
+
 
 def find(entry: Entry) -> Published | None:
     """The library's weights that `entry` names; None if it names a file, or has no weights. Raises StudyError."""

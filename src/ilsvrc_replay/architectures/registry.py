@@ -13,6 +13,7 @@ from ilsvrc_replay.architectures.architecture import Architecture
 from ilsvrc_replay.architectures.compacting import compact
 from ilsvrc_replay.architectures.slimming import find_ends, set_ends, slim
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.params import Entry
 
 FAMILIES = (  # one file each beside this one, in order of history
     "alexnet",
@@ -54,10 +55,12 @@ def build(
     classes: int,
     width: float = 1.0,
     compact_factor: int | str = "auto",
+    activation: str = "relu",
 ) -> tuple[nn.Module, int]:
     """The net `name` for square images of `image_size` px, on the meta device; and the compact factor it took.
 
-    `materialise` then gives it memory and the paper's initial weights.
+    `materialise` then gives it memory and the paper's initial weights. The activation "tanh" takes every ReLU's place;
+    raises StudyError if there is none.
     """
     architecture = find(name)[1]
     with torch.device("meta"):
@@ -66,7 +69,32 @@ def build(
         slim(net, width, ends)
         set_ends(ends, channels, classes)
         factor = compact(net, compact_factor, image_size, architecture.input_size, channels)
+    if activation == "tanh" and not replace_relus(net, nn.Tanh):
+        raise StudyError(f"activation is tanh, but {name} has no ReLU whose place it could take")
     return net, factor
+
+
+def build_entry(entry: Entry, shape: dict[str, int]) -> tuple[nn.Module, int]:
+    """`build` as an entry of params.yaml says, for data of `shape`: `image_size`, `channels` and `classes`."""
+    return build(
+        entry.architecture,
+        width=entry.width,
+        compact_factor=entry.compact,
+        activation=entry.activation,
+        **shape,
+    )
+
+
+def replace_relus(net: nn.Module, kind: type[nn.Module]) -> int:
+    """Put a layer of `kind` in the place of every ReLU of `net`; returns how many there were."""
+    places = [(parent, name) for parent in net.modules() for name, layer in parent.named_children() if is_relu(layer)]
+    for parent, name in places:
+        setattr(parent, name, kind())
+    return len(places)
+
+
+def is_relu(layer: nn.Module) -> bool:
+    return isinstance(layer, (nn.ReLU, nn.ReLU6))
 
 
 def on_meta(architecture: Architecture) -> nn.Module:

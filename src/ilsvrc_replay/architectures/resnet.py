@@ -45,6 +45,7 @@ class Block(nn.Module):
         layers = [layer for conv in convs for layer in (conv, nn.ReLU(inplace=True))]
         self.residual = nn.Sequential(*layers[:-1])
         self.shortcut = shortcut(option, inputs, outputs, stride)
+        self.relu = nn.ReLU(inplace=True)
 
     def zero_init_last(self) -> None:
         """Start as the identity: the name by which timm's blocks offer it too. A plain block has none to start as."""
@@ -53,7 +54,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         residual = self.residual(x)
-        return F.relu(residual if self.shortcut is None else residual + self.shortcut(x))
+        return self.relu(residual if self.shortcut is None else residual + self.shortcut(x))
 
 
 def shortcut(option: str | None, inputs: int, outputs: int, stride: int) -> nn.Module | None:
@@ -92,8 +93,12 @@ class ResNet(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.fc = nn.Linear(inputs, classes)
 
+    def features(self, images: Tensor) -> Tensor:
+        """The last map, (N, channels, H/32, W/32) as published."""
+        return self.blocks(self.stem(images))
+
     def forward(self, images: Tensor) -> Tensor:
-        return self.fc(self.blocks(self.stem(images)).mean((2, 3)))
+        return self.fc(self.features(images).mean((2, 3)))
 
 
 def imagenet(depths: tuple[int, ...], bottleneck: bool, option: str | None) -> ResNet:

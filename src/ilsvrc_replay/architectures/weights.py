@@ -36,7 +36,7 @@ def materialise(
     rule = RULES.get(init, architecture.initialise)
     if rule is not None:
         rule(net)
-    blocks = [block for block in net.modules() if hasattr(block, "zero_init_last")]
+    blocks = [block for block in net.modules() if is_residual(block)]
     inside = {layer for block in blocks for layer in block.modules()}
     for layer in net.modules():
         if norm_bias and isinstance(layer, nn.BatchNorm2d) and layer not in inside:
@@ -44,6 +44,11 @@ def materialise(
     for block in blocks if zero_residuals else ():
         block.zero_init_last()
     return net
+
+
+def is_residual(block: nn.Module) -> bool:
+    """Whether `block` adds its input to what it computes; plain blocks of the ResNet family do not."""
+    return hasattr(block, "zero_init_last") and getattr(block, "shortcut", ...) is not None
 
 
 @torch.no_grad()

@@ -26,11 +26,11 @@ def resident(images: Tensor, device: torch.device) -> Tensor:
 
 
 class TrainingBatches:
-    """An endless shuffled stream of batches, handed out in intervals of `interval` batches.
+    """An endless shuffled stream of batches; iterating hands out those from number `next` to the end of its interval.
 
-    Batch number k of a run depends on (seed, k) alone, never on what came before. `set_epoch`, which Lightning calls
-    with the number of the interval, says where to go on. The last images of an epoch that fill no batch are left out
-    of it; every epoch has an order of its own.
+    Intervals have `interval` batches. Batch number k of a run depends on (seed, k) alone, never on what came before, so
+    that setting `next` is all it takes to go on where a killed run was. The last images of an epoch that fill no batch
+    are left out of it; every epoch has an order of its own.
     """
 
     def __init__(
@@ -39,22 +39,19 @@ class TrainingBatches:
         self.images, self.labels, self.view = images, labels, view
         self.batch_size, self.interval, self.seed = batch_size, interval, seed
         self.batches_per_epoch = len(labels) // batch_size
-        self.first = 0
-        self.sampler = self  # where Lightning looks for set_epoch
-
-    def set_epoch(self, number: int) -> None:
-        self.first = number * self.interval
+        self.next = 0
 
     def __len__(self) -> int:
-        return self.interval
+        return self.interval - self.next % self.interval
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         current, order = -1, torch.empty(0)
-        for number in range(self.first, self.first + self.interval):
+        for number in range(self.next, self.next + len(self)):
             epoch, position = divmod(number, self.batches_per_epoch)
             if epoch != current:
                 current, order = epoch, self.order(epoch)
             index = order[position * self.batch_size : (position + 1) * self.batch_size]
+            self.next = number + 1
             images = self.images[index.to(self.images.device)].to(index.device)
             yield self.view(images, index, epoch), self.labels[index]
 

@@ -12,8 +12,10 @@ import numpy as np
 
 from ilsvrc_replay.data import sources
 from ilsvrc_replay.data.original import Original
+from ilsvrc_replay.errors import StudyError
 
 CHECKSUMS = {"digits.csv": "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"}
+SHAPE = (1797, 65)  # 64 pixels and the label
 TEST_IMAGES = 500  # the last ones: other writers than most of the training images
 
 
@@ -27,8 +29,14 @@ def acquire(target: Path, folder: Path | None) -> str:
 
 
 def read(folder: Path, _given: Path | None = None) -> Original:
-    """The original arrays; grey values 0..16 stretched to 0..255."""
-    table = np.loadtxt(folder / "digits.csv", delimiter=",")
+    """The original arrays; grey values 0..16 stretched to 0..255. Raises StudyError if the file is not what it was."""
+    path = folder / "digits.csv"
+    try:
+        table = np.loadtxt(path, delimiter=",", ndmin=2)
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{path} cannot be read ({error}): run `dvc repro --force acquire`") from None
+    if table.shape != SHAPE:
+        raise StudyError(f"{path} is damaged: its table is {table.shape} and should be {SHAPE}")
     images = np.round(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
     labels = table[:, -1].astype(np.int64)
     return Original(

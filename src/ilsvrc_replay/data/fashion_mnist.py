@@ -5,12 +5,14 @@ Xiao, Rasul, Vollgraf 2017, "Fashion-MNIST: a novel image dataset for benchmarki
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 
 from ilsvrc_replay.data import sources
 from ilsvrc_replay.data.original import Original
+from ilsvrc_replay.errors import StudyError
 
 CHECKSUMS = {  # sha256 of the uncompressed files
     "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -48,8 +50,20 @@ def read(folder: Path, _given: Path | None = None) -> Original:
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """An array of bytes in the IDX format of MNIST: two zero bytes, type 8, rank, then the shape, big-endian."""
-    content = path.read_bytes()
-    rank = content[3]
-    shape = np.frombuffer(content, ">u4", count=rank, offset=4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape.tolist())
+    """An array of bytes in the IDX format of MNIST: two zero bytes, type 8, rank, then the shape, big-endian.
+
+    Raises StudyError if the file is missing, or is not of that format, or not as long as its shape says.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read ({error.strerror}): run `dvc repro --force acquire`") from None
+    start = 4 + 4 * content[3] if content[:3] == b"\x00\x00\x08" and len(content) > 3 else None
+    if start is None or len(content) < start:
+        raise StudyError(f"{path} is no IDX file of bytes: run `dvc repro --force acquire`")
+    shape = np.frombuffer(content, ">u4", count=content[3], offset=4).tolist()
+    if len(content) - start != math.prod(shape):
+        raise StudyError(
+            f"{path} is damaged: it should hold {math.prod(shape):,} values and holds {len(content) - start:,}"
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ilsvrc_replay.data.containers import Files
+from ilsvrc_replay.errors import StudyError
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,23 @@ class Original:
     test_images: np.ndarray
     test_labels: np.ndarray
     classes: tuple[str, ...]
+
+    def check(self, name: str) -> None:
+        """Raises StudyError, naming the data set and its part, if images and labels do not fit one another."""
+        for part in ("train", "test"):
+            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
+            if not len(images) or len(images) != len(labels):
+                raise StudyError(f"{name}: {len(images):,} {part} images, but {len(labels):,} labels")
+            if images.ndim != 4 or images.dtype != np.uint8 or images.shape[2] != images.shape[3]:
+                raise StudyError(
+                    f"{name}: {part} images are {images.dtype} {images.shape[1:]}, not square and of bytes"
+                )
+            wrong = np.flatnonzero((labels < 0) | (labels >= len(self.classes)))
+            if len(wrong):
+                raise StudyError(
+                    f"{name}: {part} image {wrong[0]:,} has the label {labels[wrong[0]]}, but there are"
+                    f" {len(self.classes)} classes"
+                )
 
 
 class Picture(NamedTuple):

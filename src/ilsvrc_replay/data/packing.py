@@ -32,6 +32,9 @@ class Pixels(NamedTuple):
         return (images - self.mean[:, None, None]) / self.std[:, None, None]
 
 
+KEYS = ("name", "classes", "channels", "image_size", "images", *Pixels._fields, "sha256")  # of meta.json
+
+
 @dataclass(frozen=True)
 class Packed:
     """A packed data set on disk, at `folder`; images and labels are mapped, not read."""
@@ -41,11 +44,23 @@ class Packed:
 
     def images(self, split: str) -> Tensor:
         """uint8, (N, C, S, S)."""
-        return torch.from_numpy(np.load(self.folder / f"{split}_images.npy", mmap_mode="c"))
+        return self.array(f"{split}_images.npy", "uint8", 4)
 
     def labels(self, split: str) -> Tensor:
         """int64, (N,)."""
-        return torch.from_numpy(np.load(self.folder / f"{split}_labels.npy", mmap_mode="c"))
+        return self.array(f"{split}_labels.npy", "int64", 1)
+
+    def array(self, name: str, kind: str, rank: int) -> Tensor:
+        """One file, mapped. Raises StudyError if it is missing or damaged, or of another form than is wanted."""
+        path = self.folder / name
+        try:
+            array = np.load(path, mmap_mode="c")
+        except (OSError, ValueError, EOFError) as error:
+            raise StudyError(f"{path} cannot be read ({error}): run `dvc repro --force prepare`") from None
+        wanted = self.meta["images"][name.partition("_")[0]]
+        if (array.dtype, array.ndim, len(array)) != (np.dtype(kind), rank, wanted):
+            raise StudyError(f"{path} is not what meta.json says: run `dvc repro --force prepare`")
+        return torch.from_numpy(array)
 
     @property
     def shape(self) -> dict[str, int]:
@@ -69,14 +84,22 @@ class Packed:
 
 
 def load(folder: Path) -> Packed:
-    """The packed data set at `folder`. Raises StudyError if it is not there."""
+    """The packed data set at `folder`. Raises StudyError if it is not there or its meta.json says not enough."""
     if not (folder / "meta.json").is_file():
         raise StudyError(f"{folder} holds no packed data set: run `dvc repro prepare` first")
-    return Packed(folder, read_json(folder / "meta.json"))
+    meta = read_json(folder / "meta.json")
+    missing = [key for key in KEYS if not isinstance(meta, dict) or key not in meta]
+    if missing:
+        raise StudyError(f"{folder}/meta.json lacks {', '.join(missing)}: run `dvc repro --force prepare`")
+    return Packed(folder, meta)
 
 
 def pack(original: Original, name: str, image_size: int, val_images: int, target: Path) -> dict[str, Any]:
-    """Write the packed form of `original` into the empty folder `target`; returns what meta.json holds."""
+    """Write the packed form of `original` into the empty folder `target`; returns what meta.json holds.
+
+    Raises StudyError if the original's images and labels do not fit one another.
+    """
+    original.check(name)
     held_out = choose_val(original.train_labels, val_images, len(original.classes))
     parts = {
         "train": (original.train_images[~held_out], original.train_labels[~held_out]),

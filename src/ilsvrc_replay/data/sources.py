@@ -60,7 +60,10 @@ def from_folder(folder: Path) -> Source:
         for name in checksums:
             plain, packed = folder / name, folder / f"{name}.gz"
             if plain.is_file():
-                shutil.copyfile(plain, target / name)
+                try:
+                    shutil.copyfile(plain, target / name)
+                except OSError as error:
+                    raise SourceError(f"{plain} cannot be copied ({error.strerror})") from None
             elif packed.is_file():
                 decompress(packed, target / name)
             else:

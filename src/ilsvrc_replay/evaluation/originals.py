@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ilsvrc_replay.architectures.pretrained import Published
 from ilsvrc_replay.data import datasets, decoding
@@ -20,22 +20,30 @@ from ilsvrc_replay.params import Dataset
 
 
 class OriginalBatches:
-    """Every test image once, in the order of the packed ones; the last batch may be smaller.
+    """The first `limit` test images, or all, in the order of the packed ones; the last batch may be smaller.
 
     Gives images (N, 3, S, S), standardised as published, with their labels (N,), on `device`.
     """
 
-    def __init__(self, pictures: Pictures, published: Published, *, batch_size: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        pictures: Pictures,
+        published: Published,
+        *,
+        batch_size: int,
+        device: torch.device,
+        limit: int | None = None,
+    ) -> None:
         self.pictures, self.published, self.batch_size, self.device = pictures, published, batch_size, device
+        self.test = pictures.test[:limit]
 
     def __len__(self) -> int:
-        return math.ceil(len(self.pictures.test) / self.batch_size)
+        return math.ceil(len(self.test) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        test = self.pictures.test
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            for start in range(0, len(test), self.batch_size):
-                members = test[start : start + self.batch_size]
+            for start in range(0, len(self.test), self.batch_size):
+                members = self.test[start : start + self.batch_size]
                 images = torch.stack(list(pool.map(self.prepare, members)))
                 labels = torch.tensor([label for _, label in members])
                 yield channels_last(images.to(self.device)), labels.to(self.device)
@@ -47,6 +55,12 @@ class OriginalBatches:
         except decoding.PictureError as error:
             raise StudyError(f"{picture.name} {error}") from None
         return self.published.transform(image)
+
+
+@torch.inference_mode()
+def predict(net: nn.Module, batches: OriginalBatches) -> Tensor:
+    """Class probabilities (N, K) of the images in `batches`, on the CPU."""
+    return torch.cat([net(images).softmax(1).cpu() for images, _ in batches])
 
 
 def open_originals(dataset: Dataset, raw: Path) -> Pictures:

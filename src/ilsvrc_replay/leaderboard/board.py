@@ -22,10 +22,14 @@ STEP_COLUMNS = (
 )
 
 
+CLAIM_COLUMNS = ("id", "claim", "verdict", "figure", "source", "caveat")
+
+
 class Board(NamedTuple):
-    """The rows of every entry and protocol, the history's steps (of STEP_COLUMNS), and each protocol's agreement of
-    order."""
+    """The rows of every entry and protocol, the history's steps (of STEP_COLUMNS), each protocol's agreement of order,
+    and the claims that the study's runs decide (of CLAIM_COLUMNS)."""
 
     rows: list[Row]
     steps: list[Row]
     orders: list[Row]
+    claims: list[Row]

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard.board import STEP_COLUMNS, Board, Row
+from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, STEP_COLUMNS, Board, Row
 from ilsvrc_replay.params import Study
 
 
 def write(folder: Path, study: Study, board: Board, baseline: dict[str, Any]) -> None:
-    """Write leaderboard.csv, .json and .md and steps.csv into `folder`."""
+    """Write leaderboard.csv, .json and .md, steps.csv and measured.csv into `folder`."""
     files.write_text(folder / "leaderboard.csv", files.as_csv(board.rows))
     files.write_text(folder / "steps.csv", files.as_csv(board.steps, STEP_COLUMNS))
+    files.write_text(folder / "measured.csv", files.as_csv(board.claims, CLAIM_COLUMNS))
     files.write_json(folder / "leaderboard.json", {"study": study.study, "baseline": baseline, **board._asdict()})
     files.write_text(folder / "leaderboard.md", as_markdown(study, board, baseline))
 
@@ -29,13 +30,15 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
         "|---:|---|---|---:|---:|---:|---:|---|---:|---:|---:|---:|",
         *(markdown_row(row) for row in rows),
         "",
-        f"Measured on the {baseline['images']:,} test images of {study.dataset.name}. On the same images guessing errs"
+        f"Measured on the {baseline['images']:,} test images of {study.dataset.name}, or the first N of them where a"
+        f" protocol ends in @N. On the same images guessing errs"
         f" in {baseline['chance_top1_err']:.1f} % and a linear classifier ({baseline['linear']}) in"
         f" {baseline['linear_top1_err']:.2f} %; top-5 {baseline['chance_top5_err']:.1f} %"
         f" and {baseline['linear_top5_err']:.2f} %.",
         f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson for one seed, over seeds for several.",
         *findings(rows, baseline),
         *history(board),
+        *decided(board),
         "",
         "The two right-hand columns are published ImageNet figures: their order can be compared, their size cannot:",
         "",
@@ -101,6 +104,15 @@ def history(board: Board) -> list[str]:
     return lines
 
 
+def decided(board: Board) -> list[str]:
+    """The claims that the study's own runs decide."""
+    if not board.claims:
+        return []
+    lines = ["", "## Claims that these runs decide", "", "| claim | verdict | measured | source |", "|---|---|---|---|"]
+    lines += [f"| {row['claim']} | {row['verdict']} | {row['figure']} | {row['source']} |" for row in board.claims]
+    return [*lines, "", "*true* and *wrong* with 95 % confidence, for these nets at this width and length of training."]
+
+
 def published_single(row: Row) -> str:
     """The paper's errors for one net: "40.7 / 18.2 (ten_crop)"; "–" stands for one that it does not give."""
     errors = [row["single_top1_err"], row["single_top5_err"]]
@@ -112,10 +124,10 @@ def published_single(row: Row) -> str:
 def markdown_row(row: Row) -> str:
     cells = (
         row["year"] or "",
-        row["entry"],
+        row["entry"] if row["kind"] == "single" else f"*{row['entry']}*, ensemble of {row['members']}",
         row["recipe"],
-        f"{row['width']:g}",
-        row["compact"],
+        "" if row["width"] is None else f"{row['width']:g}",
+        "" if row["compact"] is None else row["compact"],
         f"{row['param_count']:,}",
         f"{1000 * row['gmacs']:.2f}",
         row["protocol"],

@@ -39,7 +39,7 @@ def steps(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> list[
     top-1 error, with the interval of a paired bootstrap; McNemar's test compares the first seeds. Relative figures
     count the first milestone as 1.
     """
-    names = milestones(study)
+    names = [name for name in milestones(study) if name in wrong]
     if len(names) < 2:
         return []
     stacked = np.stack([wrong[name] for name in names])
@@ -69,7 +69,7 @@ def verdict(low: float, high: float) -> str:
 
 def order(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
     """Kendall's tau between the measured order and that of the published headlines, over all entries that have one."""
-    names = [name for name in study.entries if headline(study, name)]
+    names = [name for name in wrong if headline(study, name)]
     figures = np.array([headline(study, name) for name in names])
     if len(set(figures)) < 2:
         return None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.evaluation.ensembles import Team, teams
 from ilsvrc_replay.evaluation.statistics import error_with_interval
-from ilsvrc_replay.history.published import Single, published
+from ilsvrc_replay.history.published import Headline, Single, published
 from ilsvrc_replay.params import Study, run_name
+
+Measured = dict[str, Any]
+Metrics = Mapping[str, dict[str, Any]]
 
 COLUMNS = (
     "entry",
     "kind",
+    "members",
     "architecture",
     "year",
     "recipe",
@@ -21,6 +27,7 @@ COLUMNS = (
     "gmacs",
     "dataset",
     "protocol",
+    "crop_pct",
     "images",
     "seeds",
     "top1_err",
@@ -37,56 +44,93 @@ COLUMNS = (
 )
 
 
-def rows(study: Study, metrics: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row (of COLUMNS) for every entry and protocol, in order of year; `metrics` by run as evaluate writes them.
+def rows(study: Study, metrics: Metrics, ensembles: Metrics) -> list[dict[str, Any]]:
+    """A row (of COLUMNS) for every entry and protocol and for every ensemble, in order of year.
 
-    Raises StudyError if the runs of an entry do not agree on what was measured.
+    `metrics` are those that evaluate wrote, by run; `ensembles` have by name and protocol what evaluation.ensembles
+    measured. Raises StudyError if the runs of an entry do not agree on what was measured.
     """
     found = [
         row(study, entry, protocol, [metrics[run_name(entry, seed)] for seed in study.seeds])
         for entry in study.entries
-        for protocol in study.evaluation.protocols
+        for protocol in study.protocols(entry)
+    ]
+    found += [
+        ensemble_row(study, team, protocol, measured, metrics)
+        for team in teams(study)
+        for protocol, measured in ensembles[team.name].items()
     ]
     return sorted(found, key=lambda row: row["year"] or 9999)
 
 
 def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     entry, first = study.entries[name], runs[0]
-    same = ("images", "param_count", "gmacs", "compact")
-    if any(run[key] != first[key] for run in runs for key in same):
+    same = ("param_count", "gmacs", "compact")
+    alike = {(*(run[key] for key in same), run[protocol]["images"]) for run in runs}
+    if len(alike) > 1:
         raise StudyError(f"the seeds of {name} were not measured alike: run `dvc repro evaluate` again")
     history = published().get(entry.architecture)
     headline, single = (history.headline, history.single) if history else (None, None)
     values = {
         "entry": name,
         "kind": "single",
+        "members": "",
         "architecture": entry.architecture,
         "year": history.year if history else None,
         "recipe": entry.recipe,
         "width": entry.width,
-        "compact": first["compact"],
-        "param_count": first["param_count"],
-        "gmacs": first["gmacs"],
-        "dataset": study.dataset.name,
-        "protocol": protocol,
-        "images": first["images"],
+        **{key: first[key] for key in same},
         "seeds": len(runs),
-        "headline_top5_err": headline and headline.top5_err,
         "single_top1_err": single and single.top1_err,
         "single_top5_err": single and single.top5_err,
         "single_protocol": single and " on ".join([single.protocol, *other_data(single)]),
-        "source": "; ".join(
-            part
-            for part in (
-                headline and f"headline: {headline.of}, {headline.table}",
-                single and f"single: {single.table}",
-            )
-            if part
-        ),
+    }
+    stated = [single and f"single: {single.table}"]
+    return completed(study, values, protocol, [run[protocol] for run in runs], headline, stated)
+
+
+def ensemble_row(study: Study, team: Team, protocol: str, measured: Measured, metrics: Metrics) -> dict[str, Any]:
+    """The row of an ensemble: its nets' sizes summed, beside the published ensemble that it stands for."""
+    history = published().get(team.stands_for or "")
+    entries = [study.entries[name] for name in team.entries]
+    runs = team.runs(study)
+    values = {
+        "entry": team.name,
+        "kind": "ensemble",
+        "members": " + ".join(runs),
+        "architecture": team.stands_for or "",
+        "year": history.year if history else None,
+        "recipe": " + ".join(dict.fromkeys(entry.recipe for entry in entries)),
+        "width": entries[0].width if len({entry.width for entry in entries}) == 1 else None,
+        "compact": None,
+        "param_count": sum(metrics[run]["param_count"] for run in runs),
+        "gmacs": round(sum(metrics[run]["gmacs"] for run in runs), 6),
+        "seeds": len(study.seeds),
+        **dict.fromkeys(("single_top1_err", "single_top5_err", "single_protocol")),
+    }
+    return completed(study, values, protocol, [measured], history and history.headline, [])
+
+
+def completed(
+    study: Study,
+    values: dict[str, Any],
+    protocol: str,
+    measured: list[Measured],
+    headline: Headline | None,
+    stated: list[str | None],
+) -> dict[str, Any]:
+    """`values` with what all kinds of rows have: data, protocol, errors with intervals, the published ensemble."""
+    values |= {
+        "dataset": study.dataset.name,
+        "protocol": protocol,
+        "crop_pct": measured[0].get("crop_pct"),
+        "images": measured[0]["images"],
+        "headline_top5_err": headline and headline.top5_err,
+        "source": "; ".join(filter(None, [headline and f"headline: {headline.of}, {headline.table}", *stated])),
     }
     for key in ("top1_err", "top5_err"):
-        errors = [run[protocol][key] for run in runs]
-        values[key], values[f"{key}_low"], values[f"{key}_high"] = error_with_interval(errors, first["images"])
+        errors = [values_[key] for values_ in measured]
+        values[key], values[f"{key}_low"], values[f"{key}_high"] = error_with_interval(errors, values["images"])
     return {column: values[column] for column in COLUMNS}
 
 

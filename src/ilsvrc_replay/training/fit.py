@@ -24,6 +24,7 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Compute, Study
 from ilsvrc_replay.training.module import Classifier
 from ilsvrc_replay.training.recipes import resolve
+from ilsvrc_replay.training.resume import Keeper
 
 CHECKS = 4  # validations in a run at the least; in a longer one, one an epoch
 
@@ -56,7 +57,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
     device = choose_device(study.compute)
     architecture = registry.find(entry.architecture)[1]
     pixels = packed.pixels(device, architecture.normalisation)
-    net, factor = registry.build(entry.architecture, width=entry.width, compact_factor=entry.compact, **packed.shape)
+    net, factor = registry.build_entry(entry, packed.shape)
     counts = {
         "param_count": count_parameters(net),
         "macs": count_macs(net, packed.shape["image_size"], packed.shape["channels"]),
@@ -84,7 +85,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
             resident(packed.images("val"), device),
             packed.labels("val").to(device),
             batch_size=study.evaluation.batch_size,
-            view=test_view(pixels),
+            view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
         ),
         intervals=intervals,
         compute=study.compute,
@@ -94,6 +95,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
             "architecture": entry.architecture,
             "width": entry.width,
             "compact": factor,
+            "activation": entry.activation,
             **counts,
             "recipe": {"name": entry.recipe, **recipe.model_dump()},
             "steps": intervals * interval,
@@ -105,17 +107,23 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
     )
 
 
-def run(job: Job, callbacks: list[Callback]) -> nn.Module:
-    """Train; returns the net on the CPU. Raises StudyError if the training diverges."""
+def run(job: Job, callbacks: list[Callback], keeper: Keeper | None = None) -> nn.Module:
+    """Train, from what `keeper` has kept if it has; returns the net on the CPU.
+
+    Raises StudyError if the training diverges.
+    """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")  # advice on workers, which resident data don't need
     job.module.net.to(memory_format=torch.channels_last).train()  # Lightning keeps the mode that it finds
+    done = job.training.next = keeper.steps_done() if keeper else 0
     trainer = Trainer(
         accelerator=job.record["compute"]["device"].replace("cuda", "gpu"),
         devices=1,
-        max_epochs=job.intervals,
+        max_epochs=job.intervals - done // job.training.interval,  # what Lightning calls an epoch is an interval
+        reload_dataloaders_every_n_epochs=1,  # that is, ask again how many batches the coming interval has
         deterministic=job.compute.deterministic,
-        callbacks=callbacks,
+        gradient_clip_val=job.module.recipe.clip,
+        callbacks=[*callbacks, keeper] if keeper else callbacks,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -123,5 +131,6 @@ def run(job: Job, callbacks: list[Callback]) -> nn.Module:
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    trainer.fit(job.module, job.training, job.validation)
-    return job.module.net.to(device="cpu", memory_format=torch.contiguous_format).eval()
+    state = keeper.path if done else None
+    trainer.fit(job.module, job.training, job.validation, ckpt_path=state, weights_only=True)
+    return job.module.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
@@ -11,32 +13,30 @@ from ilsvrc_replay import scores
 from ilsvrc_replay.data import draws
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Recipe
+from ilsvrc_replay.training.optimizers import average_of, make_optimizer
 from ilsvrc_replay.training.recipes import rate
-
-ADAMW_BETA2 = 0.99  # a memory of a hundred steps: short trainings have only some hundreds
-
-
-def make_optimizer(recipe: Recipe, net: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimiser for all parameters of `net`."""
-    options = {"lr": recipe.lr, "weight_decay": recipe.weight_decay, "fused": True}
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(net.parameters(), betas=(recipe.momentum, ADAMW_BETA2), **options)
-    return torch.optim.SGD(net.parameters(), momentum=recipe.momentum, **options)
 
 
 class Classifier(LightningModule):
     """Trains `net` for `steps` steps by `recipe`; `curve` gains a row at the end of every interval of TrainingBatches.
 
-    A net that returns a tuple while training has auxiliary classifiers: their losses count `net.auxiliary_weight`.
+    A net that returns a tuple while training has auxiliary classifiers: their losses count as the recipe says, or else
+    `net.auxiliary_weight`. Where the recipe averages weights, `average` holds them and is what is validated.
     """
 
     def __init__(self, net: nn.Module, recipe: Recipe, steps: int, batches_per_epoch: int, seed: int) -> None:
         super().__init__()
         self.net, self.recipe, self.steps, self.seed = net, recipe, steps, seed
+        self.average = average_of(net, recipe.average)
         self.batches_per_epoch = batches_per_epoch
         self.curve: list[dict[str, float]] = []
         self.losses: list[Tensor] = []
         self.outputs: list[tuple[Tensor, Tensor]] = []
+
+    @property
+    def tested(self) -> nn.Module:
+        """The net with the weights that count: the last, or their average as soon as there is one."""
+        return self.net if self.average is None or not self.average.n_averaged else self.average.module
 
     def configure_optimizers(self) -> dict:
         optimizer = make_optimizer(self.recipe, self.net)
@@ -45,6 +45,13 @@ class Classifier(LightningModule):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["curve"] = self.curve
+        checkpoint["losses"] = torch.stack(self.losses) if self.losses else torch.empty(0)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.curve, self.losses = checkpoint["curve"], list(checkpoint["losses"])
+
     def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         torch.manual_seed(draws.key(self.seed, self.global_step)[1])  # dropout, whatever ran before this step
 
@@ -52,15 +59,32 @@ class Classifier(LightningModule):
         images, labels = batch
         outputs = self.net(images)
         main, auxiliary = (outputs[0], outputs[1:]) if isinstance(outputs, tuple) else (outputs, ())
-        loss = F.cross_entropy(main, labels)
+        loss = self.loss(main, labels)
         self.losses.append(loss.detach())
         for scores_ in auxiliary:
-            loss = loss + self.net.auxiliary_weight * F.cross_entropy(scores_, labels)
+            weight = self.recipe.auxiliary_weight
+            loss = loss + (self.net.auxiliary_weight if weight is None else weight) * self.loss(scores_, labels)
         return loss
+
+    def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy; with label smoothing against (1 - s) of the label and s / K of each of K classes (Rethinking
+        the Inception architecture, section 7)."""
+        return F.cross_entropy(outputs, labels, label_smoothing=self.recipe.label_smoothing)
+
+    def on_train_batch_end(self, *_: object) -> None:
+        polyak = self.recipe.average == "polyak"
+        if self.average is not None and (not polyak or self.global_step > self.steps // 2):
+            self.average.update_parameters(self.net)
+
+    def on_validation_model_eval(self) -> None:
+        self.tested.eval()
+
+    def on_validation_model_train(self) -> None:
+        self.net.train()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         images, labels = batch
-        self.outputs.append((self.net(images), labels))
+        self.outputs.append((self.tested(images), labels))
 
     def on_validation_epoch_end(self) -> None:
         """Add a row to the curve. Raises StudyError if the training has diverged."""
@@ -69,7 +93,7 @@ class Classifier(LightningModule):
             "step": self.global_step,
             "epoch": round(self.global_step / self.batches_per_epoch, 4),
             "lr": round(self.lr_schedulers().get_last_lr()[0], 8),
-            "train_loss": round(torch.stack(self.losses).mean().item(), 6),
+            "train_loss": round(torch.stack([loss.to(self.device) for loss in self.losses]).mean().item(), 6),
             "val_loss": round(F.cross_entropy(output, labels).item(), 6),
             "val_top1_err": scores.error(output, labels, 1),
             "val_top5_err": scores.error(output, labels, 5),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import Any
@@ -9,23 +10,29 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 
 from ilsvrc_replay.training.module import Classifier
+from ilsvrc_replay.watching import MOVING
 
 
 class Progress(Callback):
-    """A line for every interval; on a terminal also one that moves in between."""
+    """A line for every interval; on a terminal, or in the launcher's table, also one that moves in between."""
 
     def __init__(self, run: str) -> None:
         self.run = run
+        self.moving = sys.stdout.isatty() or MOVING in os.environ
         self.started = self.printed = self.validating = 0.0
+        self.first = 0  # step: of a run that was killed, the one that it goes on from
 
     def on_train_start(self, trainer: Trainer, module: Classifier) -> None:
         self.started = self.printed = time.monotonic()
+        self.first = module.global_step
+        if self.first:
+            print(f"{self.run}  going on after step {self.first:,} of {module.steps:,}", flush=True)
 
     def on_train_batch_end(self, trainer: Trainer, module: Classifier, *_: Any) -> None:
         now = time.monotonic()
-        if sys.stdout.isatty() and now - self.printed > 0.5:
+        if self.moving and now - self.printed > 0.5:
             self.printed = now
-            print(f"\r{self.line(module)}\033[K", end="", flush=True)
+            print(self.line(module), end=self.ending("\r"), flush=True)
 
     def on_validation_start(self, trainer: Trainer, module: Classifier) -> None:
         self.validating -= time.monotonic()
@@ -33,13 +40,17 @@ class Progress(Callback):
     def on_validation_end(self, trainer: Trainer, module: Classifier) -> None:
         self.validating += time.monotonic()
         row = module.curve[-1]
-        start, end = ("\r", "\033[K\n") if sys.stdout.isatty() else ("", "\n")
         figures = f"loss {row['train_loss']:.3f}  val error {row['val_top1_err']:.2f} %"
-        print(f"{start}{self.line(module)}  {figures}", end=end, flush=True)
+        print(f"{self.line(module)}  {figures}", end=self.ending("\n"), flush=True)
+
+    @staticmethod
+    def ending(character: str) -> str:
+        return f"\033[K{character}" if sys.stdout.isatty() else character  # clears what stood there before
 
     def line(self, module: Classifier) -> str:
         step, elapsed = module.global_step, time.monotonic() - self.started
-        speed = step * module.recipe.batch_size / max(elapsed - self.validating, 1e-9)
-        left = round(elapsed / step * (module.steps - step))
+        done = max(step - self.first, 1)
+        speed = done * module.recipe.batch_size / max(elapsed - self.validating, 1e-9)
+        left = round(elapsed / done * (module.steps - step))
         epoch, epochs = step / module.batches_per_epoch, module.steps / module.batches_per_epoch
         return f"{self.run}  epoch {epoch:.2f}/{epochs:.2f}  {speed:,.0f} images/s  {left // 60}:{left % 60:02d} left"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,13 @@ def published() -> dict[str, Any]:
 
 
 def resolve(entry: Entry) -> Recipe:
-    """The full recipe of `entry`. Raises StudyError if its family has no recipe of the era."""
+    """The full recipe of `entry`. Raises StudyError if the era has none for its net."""
     values = published()[entry.recipe]
     if entry.recipe == "era":
-        if entry.family not in values:
-            raise StudyError(f"there is no era recipe for the family {entry.family}: use `recipe: modern`")
-        values = values[entry.family]
+        names = [name for name in values if name == entry.family or fnmatch(entry.architecture, name)]
+        if not names:
+            raise StudyError(f"there is no era recipe for {entry.architecture}: use `recipe: modern`")
+        values = values[names[0]]
     recipe = Recipe.model_validate(values)
     return recipe.model_copy(update=entry.overrides)
 
@@ -39,6 +41,8 @@ def rate(schedule: Schedule, progress: float) -> float:
     progress = (progress - schedule.warmup) / (1 - schedule.warmup)
     if schedule.kind == "step":
         return schedule.factor ** sum(progress >= fraction for fraction in schedule.at)
+    if schedule.kind == "staircase":
+        return schedule.factor ** math.floor(progress / schedule.every + 1e-9)
     if schedule.kind == "cosine":
         return 0.5 * (1 + math.cos(math.pi * progress))
     if schedule.kind == "poly":

@@ -1,0 +1,46 @@
+"""Ensembles: the mean of several runs' class probabilities, as the challenge's entries submitted it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from ilsvrc_replay import scores
+from ilsvrc_replay.params import Study, run_name
+
+
+class Team(NamedTuple):
+    """The runs that an ensemble averages: entries with all their seeds."""
+
+    name: str
+    entries: tuple[str, ...]
+    stands_for: str | None  # an architecture, with whose published ensemble it is compared
+
+    def runs(self, study: Study) -> list[str]:
+        return [run_name(entry, seed) for entry in self.entries for seed in study.seeds]
+
+    def protocols(self, study: Study) -> list[str]:
+        """Those that all members were tested by."""
+        shared = set.intersection(*(set(study.protocols(entry)) for entry in self.entries))
+        return [protocol for protocol in study.protocols(self.entries[0]) if protocol in shared]
+
+
+def teams(study: Study) -> list[Team]:
+    """The study's ensembles: every entry's seeds where there are several, then the named ones of params.yaml."""
+    of_seeds = [Team(name, (name,), entry.architecture) for name, entry in study.entries.items()]
+    named = [Team(name, tuple(team.members), team.stands_for) for name, team in study.evaluation.ensembles.items()]
+    return (of_seeds if len(study.seeds) > 1 else []) + named
+
+
+def average(probabilities: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of class probabilities (N, K) of several runs."""
+    return np.mean(np.stack(probabilities), axis=0, dtype=np.float64)
+
+
+def measure(probabilities: Sequence[np.ndarray], labels: np.ndarray) -> dict[str, Any]:
+    """Images and top-1 and top-5 error in % of the runs' average, from what each predicted for the same images."""
+    mean, truth = torch.from_numpy(average(probabilities)), torch.from_numpy(labels)
+    return {"images": len(truth), "top1_err": scores.error(mean, truth, 1), "top5_err": scores.error(mean, truth, 5)}

@@ -1,0 +1,79 @@
+"use strict";
+
+// Charts: every .chart names its specifications; the one that the page's switches choose is drawn.
+const specs = JSON.parse(document.getElementById("specs").textContent);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+const chosen = (name) => document.querySelector(`input[name="${name}"]:checked`)?.value;
+
+async function draw(place) {
+  const names = place.dataset.charts.split(" ");
+  const kind = names[0].split("-")[0];
+  const wanted = { history: `history-${chosen("view")}`, cost: `cost-${chosen("cost")}` }[kind];
+  const spec = structuredClone(specs[wanted ?? names[0]]);
+  const values = { protocol: chosen("protocol"), entry: place.dataset.entry };
+  for (const parameter of spec.params ?? []) {
+    parameter.value = values[parameter.name] ?? parameter.value;
+  }
+  await vegaEmbed(place, spec, { renderer: "svg", actions: false });
+  all("svg path[aria-label]", place).forEach((mark) => readable(mark, place));
+  place.dataset.drawn = wanted ?? names[0];
+}
+
+// Points can be reached by Tab, and say under the chart what their tooltip says.
+function readable(mark, place) {
+  const readout = place.nextElementSibling;
+  if (!readout?.matches(".readout")) return;
+  mark.setAttribute("tabindex", "0");
+  mark.addEventListener("focus", () => { readout.textContent = mark.getAttribute("aria-label"); });
+  mark.addEventListener("blur", () => { readout.textContent = ""; });
+}
+
+// Tables: a click on a heading sorts, another one turns the order round; what is empty stays at the end.
+function sort(table, heading) {
+  const headings = all("thead tr:last-child th", table);
+  const column = headings.indexOf(heading);
+  const down = heading.getAttribute("aria-sort") === "ascending";
+  headings.forEach((other) => other.removeAttribute("aria-sort"));
+  heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const value = (row) => row.cells[column].dataset.sort ?? row.cells[column].textContent.trim();
+  const rows = [...table.tBodies[0].rows];
+  const numbers = rows.every((row) => value(row) === "" || Number.isFinite(Number(value(row))));
+  const compare = (a, b) => (numbers ? Number(a) - Number(b) : a.localeCompare(b, "en", { numeric: true }));
+  rows.sort((one, other) => {
+    const [a, b] = [value(one), value(other)];
+    if (a === "" || b === "") return (a === "") - (b === "");
+    return down ? compare(b, a) : compare(a, b);
+  });
+  table.tBodies[0].append(...rows);
+}
+
+function show() {
+  const protocol = chosen("protocol");
+  const words = document.getElementById("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const board = all("#board-table tbody tr");
+  for (const element of all("main [data-protocol]")) {
+    const text = element.matches("#board-table tr") ? element.textContent.toLowerCase() : null;
+    const hidden = text !== null && !words.every((word) => text.includes(word));
+    element.hidden = hidden || (Boolean(protocol) && element.dataset.protocol !== protocol);
+  }
+  const left = board.filter((row) => !row.hidden).length;
+  document.getElementById("shown").textContent = left < board.length ? `${left} of ${board.length} rows` : "";
+  for (const name of all("[data-protocol-name]")) name.textContent = protocol || "that each row names";
+  for (const note of all("[data-view]")) note.hidden = note.dataset.view !== chosen("view");
+}
+
+for (const table of all("table.sortable")) {
+  for (const button of all("thead button", table)) {
+    button.addEventListener("click", () => sort(table, button.closest("th")));
+  }
+}
+document.getElementById("filter").addEventListener("input", show);
+for (const input of all(".switch input")) {
+  input.addEventListener("change", () => {
+    show();
+    const charts = { view: "#history-chart", cost: "#cost-chart", protocol: "#history-chart, #cost-chart, #steps-chart" };
+    all(charts[input.name]).forEach(draw);
+  });
+}
+show();
+Promise.all(all(".chart").map(draw)).then(() => { document.body.dataset.ready = "true"; });

@@ -1,0 +1,148 @@
+"""An MLflow experiment as the records of a tracker change it: the one place that knows MLflow's client.
+
+Every record may come late, twice, or after the process that wrote it has died. A run is therefore known by a key of
+this project's own, which stands among its tags; MLflow's ids stay here.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from ilsvrc_replay.scratch import locked, root, scratch
+
+STUDY, RUN, WEIGHTS, KEY = "study", "run", "weights_sha256", "key"
+PATIENCE = {"MAX_RETRIES": "1", "BACKOFF_FACTOR": "1", "TIMEOUT": "10"}  # seconds; what fails is tried again later
+NEVER = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE")
+
+
+class Gone(Exception):
+    """Somebody has deleted the run that a record is about."""
+
+
+class Store:
+    """The experiment of `study` at `uri`; `tags` say which code and which DVC experiment its records come from."""
+
+    def __init__(self, uri: str, study: str, tags: dict[str, str]) -> None:
+        for name, value in PATIENCE.items():
+            os.environ.setdefault(f"MLFLOW_HTTP_REQUEST_{name}", value)
+        from mlflow import MlflowClient
+
+        self.study, self.tags = study, tags
+        self.runs: dict[str, str] = {}
+        self.logged: dict[str, set[tuple[str, int]]] = {}  # of runs that were there before: metrics and steps
+        self.parent: str | None = None
+        with locked(scratch("mlflow") / "lock"):  # processes that create one SQLite store at once would break it
+            self.client = MlflowClient(uri)
+            found = self.client.get_experiment_by_name(study)
+            if found:
+                self.experiment = found.experiment_id
+            else:
+                location = f"file://{root()}/mlartifacts" if uri.startswith("sqlite:") else None
+                kind = {"mlflow.experimentKind": "custom_model_development"}  # the pages of trainings, not of chats
+                self.experiment = self.client.create_experiment(study, artifact_location=location, tags=kind)
+
+    def send(self, record: dict[str, Any]) -> None:
+        """Do what a record says. What MLflow will never take is left out; any other failure is raised."""
+        from mlflow.exceptions import MlflowException
+
+        arguments = {name: value for name, value in record.items() if name != "what"}
+        try:
+            getattr(self, record["what"])(**arguments)
+        except Gone:
+            pass
+        except MlflowException as error:
+            if error.error_code not in NEVER:
+                raise
+
+    def open_study(self, at: int) -> str:
+        """The parent run of this execution: the study's open one, or else a new one."""
+        if self.parent is None:
+            experiment = self.tags.get("dvc.exp", "")
+            with locked(scratch("mlflow") / "lock"):  # the first runs of a study may come at once
+                self.parent = self.find({"kind": "study", "dvc.exp": experiment}, running=True)
+                if self.parent is None:
+                    name = experiment or f"{self.study} {time.strftime('%Y-%m-%d %H:%M', time.localtime(at / 1000))}"
+                    tags = {STUDY: self.study, "kind": "study", "dvc.exp": "", **self.tags, "dvc.stage": "all"}
+                    self.parent = self.create(name, tags, at)
+        return self.parent
+
+    def start_run(self, run: str, name: str, tags: dict[str, str], params: dict[str, str], at: int) -> None:
+        """Open a child run; one with this key is gone on with."""
+        from mlflow.entities import Param
+
+        known = self.find({KEY: run})
+        if known:
+            self.client.update_run(known, status="RUNNING")
+            self.runs[run], self.logged[run] = known, self.history(known)
+            return
+        tags = {"kind": "run", STUDY: self.study, RUN: name, KEY: run, "dvc.exp": "", **tags, **self.tags}
+        self.runs[run] = self.create(name, {**tags, "mlflow.parentRunId": self.open_study(at)}, at)
+        self.client.log_batch(self.runs[run], params=[Param(key, value) for key, value in params.items()])
+
+    def log_data(self, run: str, name: str, digest: str, folder: str, at: int) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        data = Dataset(name, digest[:32], "local", f'{{"uri": "{folder}"}}')
+        self.client.log_inputs(self.id(run), [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
+
+    def log_metrics(self, run: str, metrics: dict[str, float], step: int, at: int) -> None:
+        run_id = self.id(run)  # which may find what is logged already
+        known = self.logged.get(run, set())
+        self.log({key: value for key, value in metrics.items() if (key, step) not in known}, step, at, run_id)
+
+    def tag(self, run: str, tags: dict[str, str], at: int) -> None:
+        for key, value in tags.items():
+            self.client.set_tag(self.id(run), key, value)
+
+    def end_run(self, run: str, status: str, at: int) -> None:
+        self.client.set_terminated(self.id(run), status, end_time=at)
+
+    def log_test(self, run: str, weights: str, metrics: dict[str, float], at: int) -> None:
+        """Add test errors to the newest child run of the name `run` that made these weights."""
+        found = self.find({RUN: run, WEIGHTS: weights})
+        if found:
+            self.log(metrics, 0, at, found)
+
+    def end_study(self, metrics: dict[str, float], results: str, description: str, at: int) -> None:
+        """Close the parent run with the board: its errors as metrics, its files as artifacts."""
+        parent = self.open_study(at)
+        self.log(metrics, 0, at, parent)
+        for name in ("leaderboard.*", "steps.csv", "measured.csv"):  # the page is made later
+            for file in sorted(Path(results).glob(name)):
+                self.client.log_artifact(parent, str(file), "results")
+        self.client.set_tag(parent, "mlflow.note.content", description)
+        self.client.set_terminated(parent, "FINISHED", end_time=at)
+        self.parent = None
+
+    def id(self, run: str) -> str:
+        """MLflow's id of a run that was started, perhaps by a process that has died. Raises Gone without one."""
+        if run not in self.runs:
+            found = self.find({KEY: run})
+            if found is None:
+                raise Gone(run)
+            self.runs[run], self.logged[run] = found, self.history(found)
+        return self.runs[run]
+
+    def history(self, run_id: str) -> set[tuple[str, int]]:
+        names = self.client.get_run(run_id).data.metrics
+        return {(name, point.step) for name in names for point in self.client.get_metric_history(run_id, name)}
+
+    def find(self, tags: dict[str, str], running: bool = False) -> str | None:
+        """The newest run of the study that has these tags."""
+        clauses = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
+        clauses += ["attributes.status = 'RUNNING'"] if running else []
+        runs = self.client.search_runs(
+            [self.experiment], " and ".join(clauses), order_by=["attributes.start_time DESC"], max_results=1
+        )
+        return runs[0].info.run_id if runs else None
+
+    def create(self, name: str, tags: dict[str, str], at: int) -> str:
+        return self.client.create_run(self.experiment, start_time=at, run_name=name, tags=tags).info.run_id
+
+    def log(self, metrics: dict[str, float], step: int, at: int, run_id: str) -> None:
+        from mlflow.entities import Metric
+
+        self.client.log_batch(run_id, [Metric(key, value, at, step) for key, value in metrics.items()])

@@ -1,0 +1,38 @@
+"""The repository's .scratch folder: what outlives a killed process but belongs to no result, and who holds what."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ilsvrc_replay.errors import StudyError
+
+
+def root() -> Path:
+    """The repository's root, also inside a temporary DVC workspace."""
+    return Path(os.environ.get("DVC_ROOT") or Path.cwd())
+
+
+def scratch(name: str) -> Path:
+    """A folder under .scratch, which git ignores."""
+    folder = root() / ".scratch" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def locked(path: Path, refusal: str | None = None) -> Iterator[None]:
+    """Hold the lock file `path`, which the system releases however this process ends.
+
+    Waits for another holder, or raises StudyError(refusal) at once.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
+        except BlockingIOError:
+            raise StudyError(refusal) from None
+        yield

@@ -1,0 +1,170 @@
+"""Whole studies killed at many moments, run side by side and run twice: always the same bytes. Minutes each."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from clone import Clone, read_until, works_in
+from mlflow import MlflowClient
+
+from ilsvrc_replay.files import sha256
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(5400)]
+RESULTS = ("runs", "predictions", "metrics", "results", "data/packed", "data/raw")
+
+
+def make(folder: Path, entries: tuple[str, ...] = ("alexnet", "googlenet")) -> Clone:
+    folder.mkdir(parents=True)
+    clone = Clone(folder)
+    for name in set(clone.params()["entries"]) - set(entries):
+        clone.set(f"entries.{name}", None)
+    clone.set("entries.alexnet.epochs", 6.0)
+    return clone
+
+
+def made(clone: Clone) -> dict[str, str]:
+    """The sha256 of dvc.lock and of every result."""
+    paths = [path for name in RESULTS for path in sorted((clone.folder / name).rglob("*")) if path.is_file()]
+    return {str(path.relative_to(clone.folder)): sha256(path) for path in [*paths, clone.folder / "dvc.lock"]}
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A study that nothing disturbed, by plain `dvc repro`."""
+    clone = make(tmp_path_factory.mktemp("unbroken") / "clone")
+    clone.run("dvc", "repro")
+    return clone
+
+
+MOMENTS = ["acquire", "prepare"] * 2 + ["train"] * 9 + ["evaluate"] * 4 + ["aggregate"] * 3
+
+
+def test_a_study_killed_twenty_times_ends_in_the_same_bytes(unbroken: Clone, tmp_path: Path) -> None:
+    clone, rng = make(tmp_path / "another/path"), random.Random(0)  # noqa: S311
+    killed: Counter[str] = Counter()
+    for number, stage in enumerate(MOMENTS):
+        command = ("replay", "run", "--jobs", "2") if number % 2 else ("dvc", "repro")
+        process = clone.start(*command, REPLAY_KEEP_SECONDS="0")
+        seen = wait_for(clone, process, stage)
+        time.sleep(rng.uniform(0, 6 if seen == "train" else 3))
+        running = stages_of(clone) or ["between stages"]
+        if process.poll() is None:
+            killed.update(running[:1])
+            os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.read()
+        process.wait()
+        assert clone.is_quiet(30)
+    said = clone.run("replay", "run")
+    print(f"killed {killed.total()} times: {', '.join(f'{count} in {stage}' for stage, count in killed.items())}")
+    print(f"the last start went on with: {[line for line in said.splitlines() if 'going on' in line]}")
+    assert killed.total() >= 10
+    assert killed["train"] >= 3
+    clone.run("dvc", "repro")
+    assert made(clone) == made(unbroken)
+    assert "up to date" in clone.run("dvc", "status")
+
+
+def stages_of(clone: Clone) -> list[str]:
+    """The stages whose script is at work in the clone."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (path / "cmdline").read_text().split("\0")
+        except OSError:
+            continue
+        if works_in(path / "cwd", clone.folder) and len(words) > 1 and words[1].startswith("pipelines/"):
+            found.append(Path(words[1]).stem)
+    return found
+
+
+def wait_for(clone: Clone, process: subprocess.Popen, stage: str) -> str:
+    """Wait until `stage` runs, or until the study has ended; returns the stage that runs."""
+    while process.poll() is None:
+        if stage in stages_of(clone):
+            return stage
+        time.sleep(0.05)
+    return ""
+
+
+def test_a_forced_reproduction_gives_the_same_lock_again(unbroken: Clone) -> None:
+    before = made(unbroken)
+    for _ in range(2):
+        unbroken.run("dvc", "repro", "--force")
+        assert made(unbroken) == before
+
+
+def test_twelve_runs_side_by_side_are_the_same_as_one_after_the_other(tmp_path: Path) -> None:
+    clones = [make(tmp_path / name / "clone", ("alexnet", "zfnet")) for name in ("serial", "parallel")]
+    for clone in clones:
+        clone.set("seeds", list(range(6)))
+        for name in ("alexnet", "zfnet"):
+            clone.set(f"entries.{name}.epochs", 0.5)
+    clones[0].run("dvc", "repro")
+    clones[1].run("replay", "run", "--jobs", "4")
+    assert len(list((clones[0].folder / "metrics").glob("*.json"))) == 12
+    assert made(clones[0]) == made(clones[1])
+
+
+def test_a_server_that_goes_away_in_mid_training_loses_nothing(tmp_path: Path) -> None:
+    clone = make(tmp_path / "clone", ("alexnet", "zfnet"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    with server(tmp_path, port):
+        process = clone.start("dvc", "repro", MLFLOW_TRACKING_URI=address)
+        said = read_until(process, "alexnet-0  epoch")
+    said += process.stdout.read()
+    assert process.wait() == 0, said
+    assert f"warning: MLflow at {address} fails" in said
+    with server(tmp_path, port):
+        assert "nothing is left to send" in clone.run("replay", "sync")
+        client = MlflowClient(address)
+        experiment = client.get_experiment_by_name("miniature").experiment_id
+        runs = client.search_runs([experiment], "tags.kind = 'run'")
+        assert {run.info.run_name: run.info.status for run in runs} == {"alexnet-0": "FINISHED", "zfnet-0": "FINISHED"}
+        board = {f"{row['entry']}-0": float(row["top1_err"]) for row in clone.board()}
+        for run in runs:
+            lines = (clone.folder / f"runs/{run.info.run_name}/curves.csv").read_text().splitlines()
+            assert len(client.get_metric_history(run.info.run_id, "val/top1_err")) == len(lines) - 1
+            assert run.data.metrics["test/single_crop/top1_err"] == board[run.info.run_name]
+        (parent,) = client.search_runs([experiment], "tags.kind = 'study'")
+        assert parent.info.status == "FINISHED"
+
+
+@contextmanager
+def server(folder: Path, port: int) -> Iterator[None]:
+    """An MLflow server with its store in `folder`, from the moment it answers."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/server.db"),
+            *("--artifacts-destination", f"{folder}/artifacts", "--port", str(port), "--workers", "1"),
+        ],
+        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -26,7 +26,7 @@ ui: $(INSTALLED)  ## browse the runs on http://127.0.0.1:5000
 	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1
 
 clean:  ## remove the environment, the data and the runs; results stay
-	rm -rf .venv data runs predictions .dvc/cache .dvc/tmp mlflow.db mlartifacts
+	rm -rf .venv data runs predictions .scratch .dvc/cache .dvc/tmp mlflow.db mlartifacts
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; name one with make PYTHON=python3.11")'

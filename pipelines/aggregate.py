@@ -1,6 +1,5 @@
 """Stage aggregate: all runs' errors beside the published history, to results/<study>."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 
 from ilsvrc_replay import files, scores
 from ilsvrc_replay.evaluation import ensembles
-from ilsvrc_replay.leaderboard import measured, render, steps, table
+from ilsvrc_replay.leaderboard import measured, render, steps, table, wrong
 from ilsvrc_replay.leaderboard.board import Board
 from ilsvrc_replay.params import Study, load_study, run_name
 from ilsvrc_replay.stage import run_stage
@@ -21,43 +20,59 @@ def main() -> None:
     names = [run_name(entry, seed) for entry, seed in study.runs]
     metrics = {name: files.read_json(Path("metrics") / f"{name}.json") for name in names}
     baseline = files.read_json(Path("data/packed") / study.dataset.name / "baseline.json")
-    board = judge(study, table.rows(study, metrics, ensembles_of(study)))
+    mistakes = singles(study)
+    measured_ensembles, mistakes_of_ensembles = ensembles_of(study)
+    board = judge(study, table.rows(study, metrics, measured_ensembles), mistakes)
     results = Path("results") / study.study
     render.write(results, study, board, baseline)
+    labels = np.load(Path("predictions") / f"{names[0]}.npz")["labels"]
+    wrong.write(results / wrong.FILE, labels, mistakes | mistakes_of_ensembles)
     print(f"{results}: {len(board.rows)} rows of {len(names)} runs")
     report(study.study, board.rows, metrics, results)
 
 
-def ensembles_of(study: Study) -> dict[str, dict[str, Any]]:
-    """What the study's ensembles err, by name and protocol, from the predictions that their members saved."""
+def singles(study: Study) -> dict[wrong.Key, np.ndarray]:
+    """Which images each seed of every entry has wrong under every protocol: masks (S, N)."""
+    return {
+        (entry, "single", protocol): np.stack(
+            [wrong_images(*predicted(run_name(entry, seed), protocol)) for seed in study.seeds]
+        )
+        for entry in study.entries
+        for protocol in study.protocols(entry)
+    }
+
+
+def ensembles_of(study: Study) -> tuple[dict[str, dict[str, Any]], dict[wrong.Key, np.ndarray]]:
+    """What the study's ensembles err, by name and protocol, and which images they have wrong, masks (1, N), from the
+    predictions that their members saved."""
     found: dict[str, dict[str, Any]] = {}
+    masks: dict[wrong.Key, np.ndarray] = {}
     for team in ensembles.teams(study):
         found[team.name] = {}
         for protocol in team.protocols(study):
             saved = [predicted(run, protocol) for run in team.runs(study)]
-            found[team.name][protocol] = ensembles.measure([part for part, _ in saved], saved[0][1])
-    return found
+            labels, probabilities = saved[0][1], [part for part, _ in saved]
+            found[team.name][protocol] = ensembles.measure(probabilities, labels)
+            masks[team.name, "ensemble", protocol] = wrong_images(ensembles.average(probabilities), labels)[None]
+    return found, masks
 
 
-def judge(study: Study, rows: list[dict]) -> Board:
+def judge(study: Study, rows: list[dict], mistakes: dict[wrong.Key, np.ndarray]) -> Board:
     """The board with what the predictions say, image by image, of the steps and the order of the history
     and of the claims that this study decides."""
     judged, orders = [], []
     for protocol in dict.fromkeys(name for entry in study.entries for name in study.protocols(entry)):
         tested = [entry for entry in study.entries if protocol in study.protocols(entry)]
-        wrong = {entry: wrong_images(study, entry, protocol) for entry in tested}
-        judged += steps.steps(study, protocol, wrong)
-        orders += [agreement] if (agreement := steps.order(study, protocol, wrong)) else []
-    return Board(rows, judged, orders, measured.judge(study, partial(wrong_images, study)))
+        masks = {entry: mistakes[entry, "single", protocol] for entry in tested}
+        judged += steps.steps(study, protocol, masks)
+        orders += [agreement] if (agreement := steps.order(study, protocol, masks)) else []
+    claims = measured.judge(study, lambda entry, protocol: mistakes[entry, "single", protocol])
+    return Board(rows, judged, orders, claims)
 
 
-def wrong_images(study: Study, entry: str, protocol: str) -> np.ndarray:
-    """Which images each seed of an entry has wrong: masks (S, N)."""
-    masks = []
-    for seed in study.seeds:
-        probabilities, labels = predicted(run_name(entry, seed), protocol)
-        masks.append(scores.wrong(torch.from_numpy(probabilities), torch.from_numpy(labels), 1).numpy())
-    return np.stack(masks)
+def wrong_images(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Which images (N, K) are wrong: a mask (N,)."""
+    return scores.wrong(torch.from_numpy(probabilities), torch.from_numpy(labels), 1).numpy()
 
 
 def predicted(run: str, protocol: str) -> tuple[np.ndarray, np.ndarray]:

@@ -27,7 +27,7 @@ def main() -> None:
         record = job.record
         print(f"{name}  {job.summary}", flush=True)
 
-    mark = resume.fingerprint(record, study.entry(entry).family)
+    mark = resume.fingerprint({**record, "compute": study.compute.model_dump()}, study.entry(entry).family)
     with (
         resume.claimed(name, mark) as keeper,
         Tracker(study.study) as tracker,

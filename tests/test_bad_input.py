@@ -263,6 +263,8 @@ WEIGHTS: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda path: changed(path, lambda w: next(iter(w.values())).fill_(float("nan"))),
         "holds values that are no numbers",
     ),
+    "no record": (lambda path: path.with_name("training.json").unlink(), "training.json is missing"),
+    "half a record": (lambda path: path.with_name("training.json").write_text('{"recipe": {'), "training.json is dam"),
 }
 
 
@@ -273,6 +275,7 @@ def test_weights(kind: str, packed: packing.Packed, tmp_path: Path) -> None:
     net, _ = registry.build("alexnet", width=0.125, **packed.shape)
     materialise(net, registry.find("alexnet")[1], "paper", 0)
     save_file(net.state_dict(), path)
+    (tmp_path / "training.json").write_text('{"recipe": {"test_scale": 1.0}}')
     (tmp_path / "net-0.npz").write_bytes(b"an earlier run's")
     damage(path)
     refused(lambda: evaluate(study, "net", packed, tmp_path, tmp_path / "net-0.npz"), tmp_path, named)

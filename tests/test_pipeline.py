@@ -47,7 +47,12 @@ def test_mlflow_has_the_study_with_its_runs(clone: Clone) -> None:
     children = client.search_runs([experiment], f"tags.mlflow.parentRunId = '{parent.info.run_id}'")
     assert parent.info.status == "FINISHED"
     names = [file.path for file in client.list_artifacts(parent.info.run_id, "results")]
-    assert names == [*(f"results/leaderboard.{kind}" for kind in ("csv", "json", "md")), "results/steps.csv"]
+    assert names == [
+        *(f"results/leaderboard.{kind}" for kind in ("csv", "json", "md")),
+        "results/params.json",
+        "results/steps.csv",
+        "results/wrong.npz",
+    ]
     assert sorted(child.info.run_name for child in children) == sorted(f"{name}-0" for name in NETS)
     board = {f"{row['entry']}-0": float(row["top1_err"]) for row in clone.board()}
     for child in children:
@@ -64,6 +69,13 @@ def test_the_terminals_board_is_whole_in_80_columns(clone: Clone) -> None:
     table = [line for line in clone.run("replay", "show").splitlines() if "│" in line]
     assert {line.split("│")[2].strip() for line in table} == set(NETS)
     assert all(len(line) <= 80 and "…" not in line for line in table)
+
+
+def test_the_doctor_finds_all_that_is_needed(clone: Clone) -> None:
+    said = clone.run("replay", "doctor")
+    assert "study miniature, 5 entries, 5 runs" in said
+    assert "digits is packed: 1,100 train, 197 val, 500 test images of 32 px" in said
+    assert not [line for line in said.splitlines() if line.startswith("missing")]
 
 
 def test_a_second_run_does_nothing(clone: Clone) -> None:
@@ -90,6 +102,10 @@ def test_an_experiment_does_the_same_and_shows_beside_the_other(clone: Clone) ->
     rate = header.index("entries.alexnet.lr")
     assert {row[rate] for row in rows} >= {"0.001", "0.02"}
     assert any("faster" in row for row in rows)
+    said = clone.run("replay", "compare", "HEAD", "faster")
+    assert "entries.alexnet.lr  0.001 → 0.02" in said
+    assert "500 test images, paired by the image" in said
+    assert "unchanged, image by image: zfnet, vgg16, googlenet, resnet50" in said
     clone.run("git", "checkout", "-q", ".")
     clone.run("dvc", "checkout", "-q", "--force")
 

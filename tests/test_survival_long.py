@@ -25,12 +25,12 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(5400)]
 RESULTS = ("runs", "predictions", "metrics", "results", "data/packed", "data/raw")
 
 
-def make(folder: Path, entries: tuple[str, ...] = ("alexnet", "googlenet")) -> Clone:
+def make(folder: Path, entries: tuple[str, ...] = ("alexnet", "zfnet")) -> Clone:
     folder.mkdir(parents=True)
     clone = Clone(folder)
     for name in set(clone.params()["entries"]) - set(entries):
         clone.set(f"entries.{name}", None)
-    clone.set("entries.alexnet.epochs", 6.0)
+    clone.set("entries.alexnet.epochs", 8.0)
     return clone
 
 
@@ -48,7 +48,8 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return clone
 
 
-MOMENTS = ["acquire", "prepare"] * 2 + ["train"] * 9 + ["evaluate"] * 4 + ["aggregate"] * 3
+ORDER = ("acquire", "prepare", "train", "evaluate", "aggregate")
+MOMENTS = ["acquire"] * 2 + ["prepare"] * 2 + ["train"] * 10 + ["evaluate"] * 3 + ["aggregate"] * 3
 
 
 def test_a_study_killed_twenty_times_ends_in_the_same_bytes(unbroken: Clone, tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_a_study_killed_twenty_times_ends_in_the_same_bytes(unbroken: Clone, tmp
         command = ("replay", "run", "--jobs", "2") if number % 2 else ("dvc", "repro")
         process = clone.start(*command, REPLAY_KEEP_SECONDS="0")
         seen = wait_for(clone, process, stage)
-        time.sleep(rng.uniform(0, 6 if seen == "train" else 3))
+        time.sleep(rng.uniform(0, 12 if seen == "train" else 3))
         running = stages_of(clone) or ["between stages"]
         if process.poll() is None:
             killed.update(running[:1])
@@ -69,8 +70,8 @@ def test_a_study_killed_twenty_times_ends_in_the_same_bytes(unbroken: Clone, tmp
     said = clone.run("replay", "run")
     print(f"killed {killed.total()} times: {', '.join(f'{count} in {stage}' for stage, count in killed.items())}")
     print(f"the last start went on with: {[line for line in said.splitlines() if 'going on' in line]}")
-    assert killed.total() >= 10
-    assert killed["train"] >= 3
+    assert killed.total() >= 15
+    assert killed["train"] >= 5
     clone.run("dvc", "repro")
     assert made(clone) == made(unbroken)
     assert "up to date" in clone.run("dvc", "status")
@@ -90,10 +91,11 @@ def stages_of(clone: Clone) -> list[str]:
 
 
 def wait_for(clone: Clone, process: subprocess.Popen, stage: str) -> str:
-    """Wait until `stage` runs, or until the study has ended; returns the stage that runs."""
+    """Wait until `stage` or a later one runs, or until the study has ended; returns the stage that runs."""
     while process.poll() is None:
-        if stage in stages_of(clone):
-            return stage
+        for running in stages_of(clone):
+            if running in ORDER and ORDER.index(running) >= ORDER.index(stage):
+                return running
         time.sleep(0.05)
     return ""
 
@@ -106,7 +108,7 @@ def test_a_forced_reproduction_gives_the_same_lock_again(unbroken: Clone) -> Non
 
 
 def test_twelve_runs_side_by_side_are_the_same_as_one_after_the_other(tmp_path: Path) -> None:
-    clones = [make(tmp_path / name / "clone", ("alexnet", "zfnet")) for name in ("serial", "parallel")]
+    clones = [make(tmp_path / name / "clone") for name in ("serial", "parallel")]
     for clone in clones:
         clone.set("seeds", list(range(6)))
         for name in ("alexnet", "zfnet"):
@@ -118,7 +120,7 @@ def test_twelve_runs_side_by_side_are_the_same_as_one_after_the_other(tmp_path: 
 
 
 def test_a_server_that_goes_away_in_mid_training_loses_nothing(tmp_path: Path) -> None:
-    clone = make(tmp_path / "clone", ("alexnet", "zfnet"))
+    clone = make(tmp_path / "clone")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -150,6 +150,48 @@ def claims(csv: Annotated[bool, typer.Option("--csv", help="the same as CSV")] =
 
 
 @app.command()
+def compare(
+    before: Annotated[str, typer.Argument(metavar="A", help="a commit, branch, tag, experiment or folder")],
+    after: Annotated[str, typer.Argument(metavar="B", help="the same; the workspace if left out")] = "workspace",
+    csv: Annotated[bool, typer.Option("--csv", help="the rows as CSV")] = False,
+) -> None:
+    """Say what changed between two results of a study, and whether it made any net better.
+
+    A and B are commits, branches, tags, DVC experiments, the word workspace, or folders: a results folder or another
+    checkout. Errors are compared image by image, as the steps of the history are.
+
+    Examples: `replay compare HEAD`, `replay compare main slower`, `replay compare ~/old/results/quick results/quick`.
+    """
+    from ilsvrc_replay.comparing import changes, report, sides
+
+    old, new = sides.find(before), sides.find(after)
+    rows = changes.rows(old, new)
+    if csv:
+        typer.echo(files.as_csv(rows, changes.COLUMNS), nl=False)
+    else:
+        report.show(wide_console(), old, new, rows)
+
+
+@app.command()
+def doctor(
+    network: Annotated[bool, typer.Option("--network", help="ask MLflow's server, too, if there is one")] = False,
+) -> None:
+    """Say in a line each whether everything that the study needs is there, and what to do if not.
+
+    Ends with status 1 if something is missing. Nothing is changed.
+    """
+    from ilsvrc_replay.doctor import MISSING, NOTE, examine
+
+    styles, console, missing = {MISSING: "red", NOTE: "yellow"}, wide_console(), []
+    for name, finding in examine(network):
+        console.print(f"{finding.status:8}", style=styles.get(finding.status, "green"), end="")
+        console.print(f"{name:12} {finding.text}", markup=False)
+        missing += [name] if finding.status == MISSING else []
+    if missing:
+        raise StudyError(f"not ready: {', '.join(missing)}")
+
+
+@app.command()
 def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, without .yaml")]) -> None:
     """Put a study in place: copy pipelines/studies/NAME.yaml to params.yaml. `dvc repro` then runs it."""
     known = sorted(path.stem for path in STUDIES.glob("*.yaml"))

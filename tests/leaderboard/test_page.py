@@ -115,8 +115,8 @@ def test_a_click_or_a_key_sorts_by_a_column(seen: Page) -> None:
 
 
 def test_the_filter_leaves_the_rows_that_match(seen: Page) -> None:
-    seen.fill("#filter", "zf ten")
-    assert seen.locator("#board-table tbody tr:visible th code").all_inner_texts() == []
+    seen.fill("#filter", "zfnet googlenet")
+    assert seen.locator("#board-table tbody tr:visible").count() == 0
     seen.fill("#filter", "pair ensemble")
     assert seen.locator("#board-table tbody tr:visible th code").all_inner_texts() == ["pair"]
     assert seen.locator("#shown").inner_text() == "1 of 6 rows"

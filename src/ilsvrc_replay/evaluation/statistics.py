@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
@@ -27,22 +28,23 @@ def error_with_interval(errors: list[float], images: int) -> tuple[float, float,
     return tuple(round(min(max(value, 0.0), 100.0), 4) for value in (mean, low, high))
 
 
-def bootstrap(wrong: np.ndarray) -> np.ndarray:
-    """Errors in % of E nets in REPLICATES redrawn tests (R, E), from `wrong` (E, S, N): by net, seed and image.
+def bootstrap(wrong: Sequence[np.ndarray]) -> np.ndarray:
+    """Errors in % of E nets in REPLICATES redrawn tests (R, E), from masks (S, N) of each: by seed and image.
 
     Images are redrawn for all nets together, so that differences within a replicate are paired; the seeds of every net
-    are redrawn too (Efron & Tibshirani 1993, chapter 8). Always the same draws.
+    are redrawn too (Efron & Tibshirani 1993, chapter 8), and need not be as many. Always the same draws.
     """
     rng = np.random.default_rng(0)
-    nets, seeds, images = wrong.shape
-    by_run = np.ascontiguousarray(wrong.reshape(nets * seeds, images).T, dtype=np.float64)
+    images = wrong[0].shape[1]
+    by_run = np.concatenate(wrong).T.astype(np.float64, order="C")
+    seeds = [len(runs) for runs in wrong]
     errors = []
     for _ in range(REPLICATES // CHUNK):
         redrawn = (np.bincount(rng.integers(images, size=images), minlength=images) for _ in range(CHUNK))
-        times_drawn = np.stack(list(redrawn))
-        by_seed = (times_drawn @ by_run / images).reshape(CHUNK, nets, seeds)
-        drawn = rng.integers(seeds, size=(CHUNK, nets, seeds))
-        errors.append(100 * np.take_along_axis(by_seed, drawn, axis=2).mean(2))
+        by_seed = np.split(np.stack(list(redrawn)) @ by_run / images, np.cumsum(seeds)[:-1], axis=1)
+        drawn = (rng.integers(count, size=(CHUNK, count)) for count in seeds)
+        means = [np.take_along_axis(runs, index, axis=1).mean(1) for runs, index in zip(by_seed, drawn, strict=True)]
+        errors.append(100 * np.stack(means, axis=1))
     return np.concatenate(errors)
 
 

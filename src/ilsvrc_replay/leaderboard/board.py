@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 Row = dict[str, Any]
 
+PARAMS_FILE = "params.json"  # beside the board: the params it was made with
+
 STEP_COLUMNS = (
     "protocol",
     "before",

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, STEP_COLUMNS, Board, Row
+from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, PARAMS_FILE, STEP_COLUMNS, Board, Row
 from ilsvrc_replay.params import Study
 
 
 def write(folder: Path, study: Study, board: Board, baseline: dict[str, Any]) -> None:
-    """Write leaderboard.csv, .json and .md, steps.csv and measured.csv into `folder`."""
+    """Write leaderboard.csv, .json and .md, steps.csv, measured.csv and the params behind them into `folder`."""
     files.write_text(folder / "leaderboard.csv", files.as_csv(board.rows))
     files.write_text(folder / "steps.csv", files.as_csv(board.steps, STEP_COLUMNS))
     files.write_text(folder / "measured.csv", files.as_csv(board.claims, CLAIM_COLUMNS))
     files.write_json(folder / "leaderboard.json", {"study": study.study, "baseline": baseline, **board._asdict()})
+    files.write_json(folder / PARAMS_FILE, study.model_dump(exclude_unset=True))
     files.write_text(folder / "leaderboard.md", as_markdown(study, board, baseline))
 
 

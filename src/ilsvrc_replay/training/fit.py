@@ -26,6 +26,7 @@ from ilsvrc_replay.training.module import Classifier
 from ilsvrc_replay.training.recipes import resolve
 from ilsvrc_replay.training.resume import Keeper
 
+VALIDATED_AT_ONCE = 500  # images; a constant, as the losses of val round by it
 CHECKS = 4  # validations in a run at the least; in a longer one, one an epoch
 
 
@@ -84,7 +85,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
         validation=OrderedBatches(
             resident(packed.images("val"), device),
             packed.labels("val").to(device),
-            batch_size=study.evaluation.batch_size,
+            batch_size=VALIDATED_AT_ONCE,
             view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
         ),
         intervals=intervals,

@@ -1,0 +1,46 @@
+"""Results folders as aggregate writes them, of nets whose mistakes a test chooses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ilsvrc_replay.evaluation.statistics import error_with_interval
+from ilsvrc_replay.leaderboard import wrong
+from ilsvrc_replay.leaderboard.board import PARAMS_FILE
+
+LABELS = np.arange(1000) % 10
+
+
+def mask(first: int, last: int, seeds: int = 1) -> np.ndarray:
+    """Seeds that have the images from `first` to before `last` wrong: (S, 1000)."""
+    images = np.arange(len(LABELS))
+    return np.repeat(((images >= first) & (images < last))[None], seeds, axis=0)
+
+
+def params(**entries: dict[str, Any]) -> dict[str, Any]:
+    return {"study": "test", "dataset": {"name": "digits"}, "entries": entries}
+
+
+def write(
+    folder: Path, masks: dict[str, np.ndarray], made_with: dict[str, Any] | None = None, labels: np.ndarray = LABELS
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for name, runs in masks.items():
+        error, low, high = error_with_interval([100 * float(run.mean()) for run in runs], len(labels))
+        row = {
+            "entry": name,
+            "kind": "single",
+            "protocol": "single_crop",
+            "dataset": "digits",
+            "images": len(labels),
+            "seeds": len(runs),
+        }
+        rows.append(row | {"top1_err": error, "top1_err_low": low, "top1_err_high": high})
+    (folder / "leaderboard.json").write_text(json.dumps({"study": "test", "rows": rows}))
+    (folder / PARAMS_FILE).write_text(json.dumps(made_with or params()))
+    wrong.write(folder / wrong.FILE, labels, {(name, "single", "single_crop"): runs for name, runs in masks.items()})

@@ -1,0 +1,50 @@
+"""A file or folder is whole or absent, whatever ended the process that wrote it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ilsvrc_replay.files import whole_file, whole_folder
+
+
+def test_what_ends_badly_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("before")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/inside").write_text("before")
+    with pytest.raises(OSError, match="full"), whole_file(tmp_path / "file") as partial:
+        partial.write_text("half")
+        raise OSError("full")
+    with pytest.raises(OSError, match="full"), whole_folder(tmp_path / "folder") as target:
+        (target / "inside").write_text("half")
+        raise OSError("full")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder", "inside"]
+    assert {path.read_text() for path in tmp_path.rglob("*") if path.is_file()} == {"before"}
+
+
+KILLED = """if True:
+    import os, signal, sys
+    from pathlib import Path
+    from ilsvrc_replay.files import whole_file, whole_folder
+    folder = Path(sys.argv[1])
+    with whole_folder(folder / "folder") as target, whole_file(folder / "file") as partial:
+        (target / "half").touch()
+        partial.touch()
+        os.kill(os.getpid(), signal.SIGKILL)"""
+
+
+def test_what_a_killed_process_left_is_gone_after_the_next_time(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], env=environment)
+    assert ended.returncode == -signal.SIGKILL
+    assert not (tmp_path / "file").exists()
+    assert not (tmp_path / "folder").exists()
+    with whole_folder(tmp_path / "folder") as target, whole_file(tmp_path / "file") as partial:
+        (target / "inside").touch()
+        partial.touch()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder", "inside"]

@@ -88,13 +88,13 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("model", ["googlenet", "inception_v3", "densenet121"])
-def test_a_port_from_tensorflow_and_an_old_file_are_taken_as_the_library_takes_them(
+@pytest.mark.parametrize("model", ["googlenet", "inception_v3"])
+def test_a_port_from_tensorflow_is_taken_as_the_library_takes_it(
     model: str, validation: tuple[Path, Path, packing.Packed], caches: Path, tmp_path: Path
 ) -> None:
-    """Their files hold auxiliary classifiers, or old names, and their nets see TensorFlow's mean and deviation."""
+    """Their files hold auxiliary classifiers, and the nets turn to TensorFlow's mean and deviation."""
     (folder, raw, packed), weights = validation, torchvision.models.get_model_weights(model).IMAGENET1K_V1
-    options = {} if model == "densenet121" else {"aux_logits": True, "transform_input": True, "init_weights": False}
+    options = {"aux_logits": True, "transform_input": True, "init_weights": False}
     net, transform = torchvision.models.get_model(model, weights=None, **options), weights.transforms()
     lively(
         net,
@@ -105,8 +105,7 @@ def test_a_port_from_tensorflow_and_an_old_file_are_taken_as_the_library_takes_t
     try:
         study = make_study(folder, architecture=f"torchvision/{model}", weights=f"torchvision/{model}:{weights.name}")
         record = published.write(tmp_path / "run", *published.set_up(study, "net", 0, packed))
-        saved = tmp_path / "run/weights.safetensors"
-        evaluate(study, study.entry("net"), packed, saved, tmp_path / "p.npz", raw)
+        evaluate(study, "net", packed, tmp_path / "run", tmp_path / "p.npz", raw)
         theirs = library_says(torchvision.models.get_model(model, weights=weights).eval(), transform, folder)
     finally:
         object.__setattr__(weights.value, "url", address)

@@ -168,7 +168,7 @@ def look_up(scratch: Path, chunk: Chunk, array: np.ndarray) -> dict[str, int] | 
         done = read_json(note(scratch, chunk))
         whole = done["key"] == chunk.key and done["sha256"] == digest_of(array, chunk)
         return done["converted"] if whole else None
-    except (OSError, ValueError, KeyError):
+    except (StudyError, KeyError):
         return None
 
 

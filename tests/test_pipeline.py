@@ -50,6 +50,7 @@ def test_mlflow_has_the_study_with_its_runs(clone: Clone) -> None:
     names = [file.path for file in client.list_artifacts(parent.info.run_id, "results")]
     assert names == [
         *(f"results/leaderboard.{kind}" for kind in ("csv", "json", "md")),
+        "results/measured.csv",
         "results/params.json",
         "results/steps.csv",
         "results/wrong.npz",
@@ -64,6 +65,9 @@ def test_mlflow_has_the_study_with_its_runs(clone: Clone) -> None:
         assert tags["dvc.stage"] == f"train@{child.info.run_name}"
         assert len(tags["weights_sha256"]) == 64
         assert len(tags["mlflow.source.git.commit"]) == 40
+        best = client.get_model_version_by_alias(f"miniature-{tags['entry']}", "best")
+        assert best.run_id == child.info.run_id
+        assert best.source == f"dvc://runs/{child.info.run_name}/weights.safetensors"
 
 
 def test_the_terminals_board_is_whole_in_80_columns(clone: Clone) -> None:

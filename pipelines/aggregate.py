@@ -28,7 +28,7 @@ def main() -> None:
     labels = np.load(Path("predictions") / f"{names[0]}.npz")["labels"]
     wrong.write(results / wrong.FILE, labels, mistakes | mistakes_of_ensembles)
     print(f"{results}: {len(board.rows)} rows of {len(names)} runs")
-    report(study.study, board.rows, metrics, results)
+    report(study, board.rows, metrics, results)
 
 
 def singles(study: Study) -> dict[wrong.Key, np.ndarray]:
@@ -82,18 +82,22 @@ def predicted(run: str, protocol: str) -> tuple[np.ndarray, np.ndarray]:
     return saved[protocol], labels[: len(saved[protocol])]
 
 
-def report(study: str, rows: list[dict], metrics: dict[str, dict], results: Path) -> None:
-    """Complete the study in MLflow: every run's test errors, and the board."""
-    with Tracker(study) as tracker:
-        for name, errors_of in metrics.items():
+def report(study: Study, rows: list[dict], metrics: dict[str, dict], results: Path) -> None:
+    """Complete the study in MLflow: every run's test errors and sizes, the models, and the board."""
+    with Tracker(study.study) as tracker:
+        weights = {name: np.load(Path("predictions") / f"{name}.npz")["weights_sha256"].item() for name in metrics}
+        for name, measured_of in metrics.items():
             errors = {
                 f"test/{protocol}/{key}": values[key]
-                for protocol, values in errors_of.items()
+                for protocol, values in measured_of.items()
                 if isinstance(values, dict)
                 for key in ("top1_err", "top5_err")
             }
-            weights = np.load(Path("predictions") / f"{name}.npz")["weights_sha256"].item()
-            tracker.log_test(name, weights, errors)
+            sizes = {key: measured_of[key] for key in ("param_count", "gmacs")}
+            tracker.log_test(name, weights[name], errors | sizes)
+        for entry in study.entries:
+            runs = [run_name(entry, seed) for seed in study.seeds]
+            tracker.register(entry, {run: weights[run] for run in runs})
         board = {f"{row['entry']}/{row['protocol']}/top1_err": row["top1_err"] for row in rows}
         tracker.end_study(board, results, (results / "leaderboard.md").read_text())
 

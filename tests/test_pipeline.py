@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
-from clone import Clone, stages_run
+from clone import ROOT, Clone, stages_run
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
 
@@ -49,6 +50,7 @@ def test_mlflow_has_the_study_with_its_runs(clone: Clone) -> None:
     names = [file.path for file in client.list_artifacts(parent.info.run_id, "results")]
     assert names == [
         *(f"results/leaderboard.{kind}" for kind in ("csv", "json", "md")),
+        "results/measured.csv",
         "results/params.json",
         "results/steps.csv",
         "results/wrong.npz",
@@ -63,6 +65,9 @@ def test_mlflow_has_the_study_with_its_runs(clone: Clone) -> None:
         assert tags["dvc.stage"] == f"train@{child.info.run_name}"
         assert len(tags["weights_sha256"]) == 64
         assert len(tags["mlflow.source.git.commit"]) == 40
+        best = client.get_model_version_by_alias(f"miniature-{tags['entry']}", "best")
+        assert best.run_id == child.info.run_id
+        assert best.source == f"dvc://runs/{child.info.run_name}/weights.safetensors"
 
 
 def test_the_terminals_board_is_whole_in_80_columns(clone: Clone) -> None:
@@ -85,6 +90,31 @@ def test_a_second_run_does_nothing(clone: Clone) -> None:
     assert stages_run(clone.run("dvc", "repro")) == []
     assert time.monotonic() - start < 20
     assert (clone.folder / "dvc.lock").read_bytes() == before
+
+
+def test_the_notebooks_run_on_a_fresh_study_and_leave_it_as_it_is(clone: Clone) -> None:
+    notebooks = sorted((clone.folder / "notebooks").glob("*.ipynb"))
+    names = [str(notebook.relative_to(clone.folder)) for notebook in notebooks]
+    clone.run("jupyter-execute", "--inplace", *names, MPLCONFIGDIR=str(clone.folder.parent / "home"))
+    drawn = {
+        notebook.stem: sum("image/png" in out.get("data", {}) for cell in read(notebook) for out in cell["outputs"])
+        for notebook in notebooks
+    }
+    assert drawn["leaderboard"] == 2
+    assert drawn["errors"] >= 4  # how many galleries have an image in them depends on the nets
+    clone.run("git", "checkout", "-q", "notebooks")
+    assert clone.run("git", "status", "--porcelain") == ""
+
+
+def read(notebook: Path) -> list[dict]:
+    cells = nbformat.read(notebook, as_version=4).cells
+    return [cell for cell in cells if cell.cell_type == "code"]
+
+
+def test_notebooks_are_kept_without_outputs() -> None:
+    cells = [cell for notebook in (ROOT / "notebooks").glob("*.ipynb") for cell in read(notebook)]
+    assert cells
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
 
 
 def test_an_edit_of_one_entry_runs_its_stages_and_the_board(clone: Clone) -> None:

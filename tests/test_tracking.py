@@ -80,6 +80,26 @@ def test_a_study_is_a_parent_with_a_child_for_every_run(client: MlflowClient, tm
     assert len(runs(client, "study")) == 2
 
 
+def test_an_entry_is_a_registered_model_and_its_best_seed_is_chosen_on_val(client: MlflowClient) -> None:
+    checksums = {}
+    for name, error in (("net-0", 9.0), ("net-1", 7.0), ("net-2", 8.0)):
+        checksums[name] = name[-1] * 64
+        with Tracker("test") as tracker, tracker.run(name, RECORD):
+            tracker.log_metrics({"val/top1_err": error}, step=5)
+            tracker.tag({"weights_sha256": checksums[name], "weights": f"runs/{name}/weights.safetensors"})
+    for _ in range(2):  # asked twice, it changes nothing
+        with Tracker("test") as tracker:
+            tracker.register("net", checksums)
+            tracker.register("other", {"other-0": "a" * 64})  # of which MLflow has no run
+    assert [model.name for model in client.search_registered_models()] == ["test-net"]
+    versions = client.search_model_versions("name='test-net'")
+    assert {version.tags["weights_sha256"] for version in versions} == set(checksums.values())
+    best = client.get_model_version_by_alias("test-net", "best")
+    assert len(versions) == 3
+    assert best.source == "dvc://runs/net-1/weights.safetensors"
+    assert best.tags["weights_sha256"] == "1" * 64
+
+
 def test_a_failed_and_a_stopped_run_say_so(client: MlflowClient) -> None:
     for error in (ValueError("bad"), SystemExit(143)):
         with pytest.raises(type(error)), Tracker("test") as tracker, tracker.run("net-0", RECORD):

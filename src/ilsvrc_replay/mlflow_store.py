@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ilsvrc_replay import registering
 from ilsvrc_replay.scratch import locked, root, scratch
 
 STUDY, RUN, WEIGHTS, KEY = "study", "run", "weights_sha256", "key"
@@ -106,11 +107,24 @@ class Store:
         if found:
             self.log(metrics, 0, at, found)
 
+    def register(self, entry: str, weights: dict[str, str], at: int) -> None:
+        """File an entry's runs, given by name with the checksum of their weights, as versions of a registered model."""
+        found = [self.find({RUN: run, WEIGHTS: checksum}) for run, checksum in weights.items()]
+        runs = [run_id for run_id in found if run_id]
+        if runs:
+            registering.register(self.client, f"{self.study}-{entry}", runs, {STUDY: self.study, "entry": entry})
+
     def end_study(self, metrics: dict[str, float], results: str, description: str, at: int) -> None:
         """Close the parent run with the board: its errors as metrics, its files as artifacts."""
         parent = self.open_study(at)
         self.log(metrics, 0, at, parent)
-        for name in ("leaderboard.*", "steps.csv", "measured.csv"):  # the page is made later
+        for name in (
+            "leaderboard.*",
+            "measured.csv",
+            "params.json",
+            "steps.csv",
+            "wrong.npz",
+        ):  # the page is made later
             for file in sorted(Path(results).glob(name)):
                 self.client.log_artifact(parent, str(file), "results")
         self.client.set_tag(parent, "mlflow.note.content", description)

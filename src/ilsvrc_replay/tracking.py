@@ -105,6 +105,10 @@ class Tracker:
         """Add test errors to the newest child run that made these weights."""
         self.say("log_test", run=run, weights=weights, metrics=metrics)
 
+    def register(self, entry: str, weights: dict[str, str]) -> None:
+        """File an entry's runs, by name with the checksum of their weights, as versions of a registered model."""
+        self.say("register", entry=entry, weights=weights)
+
     def end_study(self, metrics: dict[str, float], results: Path, description: str) -> None:
         """Close the parent run with the board: its errors as metrics, its files as artifacts."""
         self.say("end_study", metrics=metrics, results=str(results.absolute()), description=description)

@@ -12,7 +12,7 @@ def main() -> None:
     study = load_study()
     results = Path("results") / study.study
     board = files.read_json(results / "leaderboard.json")
-    claims = files.read_csv(Path("results/claims/built.csv"))
+    claims = files.read_csv(Path("results/claims/built.csv")) + files.read_csv(results / "measured.csv")
     trained = curves.read(study, Path("runs"))
     files.write_text(results / "curves.csv", files.as_csv(trained.rows))
     drawn = page.charts(study, board, trained.rows)

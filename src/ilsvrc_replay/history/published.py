@@ -59,6 +59,11 @@ class Published(Strict):
     single: Single | None = None
 
 
+def find(architecture: str) -> Published | None:
+    """What was published of a net, or of that whose name a library's has: `timm/resnet50.tv_in1k` is `resnet50`."""
+    return published().get(architecture.rpartition("/")[2].partition(".")[0])
+
+
 @cache
 def published() -> dict[str, Published]:
     """Every published record, by the name of the architecture."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ilsvrc_replay.history.line import line
-from ilsvrc_replay.history.published import published
+from ilsvrc_replay.history.published import find, published
 from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.leaderboard.labels import SIZES, Box, along, around, attach
 
@@ -130,7 +130,7 @@ def papers(rows: list[Row], where: dict[str, float], view: str, first: Row | Non
     base = first[f"single_{measure}"] if view == "relative" else 1.0
     found = {}
     for row in rows:
-        record = published().get(row["architecture"] or "")
+        record = find(row["architecture"] or "")
         single = record and record.single
         error = single and getattr(single, measure)
         if row["kind"] == "single" and base and error and single.dataset == "ImageNet" and row["entry"] in where:

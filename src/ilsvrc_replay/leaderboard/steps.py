@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ilsvrc_replay.evaluation.statistics import bootstrap, interval, mcnemar, order_agreement
-from ilsvrc_replay.history.published import published
+from ilsvrc_replay.history.published import find
 from ilsvrc_replay.leaderboard.board import STEP_COLUMNS
 from ilsvrc_replay.params import Study
 
@@ -85,5 +85,5 @@ def order(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> dict[
 
 
 def headline(study: Study, name: str) -> float | None:
-    record = published().get(study.entries[name].architecture)
+    record = find(study.entries[name].architecture)
     return record.headline.top5_err if record and record.headline else None

@@ -8,7 +8,7 @@ from typing import Any
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation.ensembles import Team, teams
 from ilsvrc_replay.evaluation.statistics import error_with_interval
-from ilsvrc_replay.history.published import Headline, Single, published
+from ilsvrc_replay.history.published import Headline, Single, find
 from ilsvrc_replay.params import Study, run_name
 
 Measured = dict[str, Any]
@@ -69,7 +69,7 @@ def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> d
     alike = {(*(run[key] for key in same), run[protocol]["images"]) for run in runs}
     if len(alike) > 1:
         raise StudyError(f"the seeds of {name} were not measured alike: run `dvc repro evaluate` again")
-    history = published().get(entry.architecture)
+    history = find(entry.architecture)
     headline, single = (history.headline, history.single) if history else (None, None)
     values = {
         "entry": name,
@@ -91,7 +91,7 @@ def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> d
 
 def ensemble_row(study: Study, team: Team, protocol: str, measured: Measured, metrics: Metrics) -> dict[str, Any]:
     """The row of an ensemble: its nets' sizes summed, beside the published ensemble that it stands for."""
-    history = published().get(team.stands_for or "")
+    history = find(team.stands_for or "")
     entries = [study.entries[name] for name in team.entries]
     runs = team.runs(study)
     values = {

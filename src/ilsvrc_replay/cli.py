@@ -15,7 +15,8 @@ from ilsvrc_replay import files, launcher
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import load_study
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+EPILOG = "Begin with `replay doctor`, then `replay run`. After an edit: `replay run`, then `replay compare HEAD`."
+app = typer.Typer(epilog=EPILOG, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 STUDIES = Path("pipelines/studies")
 
 

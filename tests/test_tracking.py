@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -187,3 +188,18 @@ def test_a_record_that_mlflow_never_takes_holds_nothing_up(client: MlflowClient)
 
 def test_flatten() -> None:
     assert flatten({"a": 1, "b": {"c": 2, "d": {"e": 3}}}) == {"a": 1, "b.c": 2, "b.d.e": 3}
+
+
+def test_a_process_killed_while_it_creates_the_store_leaves_no_half_one(tmp_path: Path) -> None:
+    store, partial = tmp_path / "mlflow.db", tmp_path / ".mlflow.db.partial"
+    create = f"from ilsvrc_replay.mlflow_store import create_whole; create_whole('sqlite:///{store}')"
+    process = subprocess.Popen([sys.executable, "-c", create], stderr=subprocess.DEVNULL)
+    while not (partial.exists() and partial.stat().st_size > 0):
+        assert process.poll() is None, "it was too fast to be killed"
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not store.exists()
+    subprocess.run([sys.executable, "-c", create], check=True, capture_output=True)
+    assert not partial.exists()
+    assert MlflowClient(f"sqlite:///{store}").create_experiment("test")

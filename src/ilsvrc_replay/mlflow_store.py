@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ilsvrc_replay import registering
+from ilsvrc_replay.files import whole_file
 from ilsvrc_replay.scratch import locked, root, scratch
 
 STUDY, RUN, WEIGHTS, KEY = "study", "run", "weights_sha256", "key"
@@ -21,6 +22,18 @@ NEVER = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE")
 
 class Gone(Exception):
     """Somebody has deleted the run that a record is about."""
+
+
+def create_whole(uri: str) -> None:
+    """Create a new SQLite store beside its place and move it there: a process that ends meanwhile leaves no half one,
+    with which MLflow could do nothing any more."""
+    from mlflow import MlflowClient
+
+    path = Path(uri.removeprefix("sqlite:///"))
+    if uri.startswith("sqlite:///") and not path.exists():
+        with whole_file(path) as partial:
+            partial.unlink(missing_ok=True)
+            MlflowClient(f"sqlite:///{partial}").search_experiments()
 
 
 class Store:
@@ -36,6 +49,7 @@ class Store:
         self.logged: dict[str, set[tuple[str, int]]] = {}  # of runs that were there before: metrics and steps
         self.parent: str | None = None
         with locked(scratch("mlflow") / "lock"):  # processes that create one SQLite store at once would break it
+            create_whole(uri)
             self.client = MlflowClient(uri)
             found = self.client.get_experiment_by_name(study)
             if found:

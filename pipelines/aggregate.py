@@ -25,8 +25,7 @@ def main() -> None:
     board = judge(study, table.rows(study, metrics, measured_ensembles), mistakes)
     results = Path("results") / study.study
     render.write(results, study, board, baseline)
-    labels = np.load(Path("predictions") / f"{names[0]}.npz")["labels"]
-    wrong.write(results / wrong.FILE, labels, mistakes | mistakes_of_ensembles)
+    wrong.write(results / wrong.FILE, test_labels(names), mistakes | mistakes_of_ensembles)
     print(f"{results}: {len(board.rows)} rows of {len(names)} runs")
     report(study, board.rows, metrics, results)
 
@@ -73,6 +72,12 @@ def judge(study: Study, rows: list[dict], mistakes: dict[wrong.Key, np.ndarray])
 def wrong_images(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Which images (N, K) are wrong: a mask (N,)."""
     return scores.wrong(torch.from_numpy(probabilities), torch.from_numpy(labels), 1).numpy()
+
+
+def test_labels(runs: list[str]) -> np.ndarray:
+    """The labels of the test images (N,); none where every run was tested on training images alone."""
+    saved = (np.load(Path("predictions") / f"{run}.npz") for run in runs)
+    return next((arrays["labels"] for arrays in saved if "labels" in arrays), np.empty(0, np.int64))
 
 
 def predicted(run: str, protocol: str) -> tuple[np.ndarray, np.ndarray]:

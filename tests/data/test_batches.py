@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
 import pytest
 import torch
 from torch import Tensor
@@ -63,6 +66,14 @@ def test_an_image_is_augmented_alike_in_every_batch(crop: Crop, packed: Packed) 
     alone = torch.cat([view(images[i : i + 1], index[i : i + 1], 2) for i in range(64)])
     assert torch.equal(together, alone)
     assert not torch.equal(together, view(images, index, 3))
+    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as processes:  # each sees every second image
+        halves = [processes.submit(seen, recipe, packed, slice(part, 64, 2)) for part in (0, 1)]
+        assert all(torch.equal(half.result(), together[part::2]) for part, half in enumerate(halves))
+
+
+def seen(recipe: Recipe, packed: Packed, part: slice) -> Tensor:
+    view = training_view(recipe, packed.pixels(), 32, seed=5)
+    return view(packed.images("train")[:64][part], torch.arange(64)[part], 2)
 
 
 def test_standardised_training_pixels_have_mean_0_and_deviation_1(packed: Packed) -> None:

@@ -63,7 +63,7 @@ def show() -> None:
     for row in board["rows"]:
         table.add_row(
             str(row["year"] or ""),
-            row["entry"],
+            row["entry"] if row["kind"] == "single" else f"{row['entry']} (ensemble)",
             *(row[name] for name in varying),
             f"{row['top1_err']:.2f}",
             f"{row['top1_err_low']:.2f}–{row['top1_err_high']:.2f}",

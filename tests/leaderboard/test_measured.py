@@ -65,6 +65,12 @@ def test_a_study_without_those_entries_decides_none() -> None:
     assert measured.judge(study, lambda _entry, _protocol: wrong(0.1)) == []
 
 
+def test_entries_that_were_not_trained_alike_decide_nothing() -> None:
+    study: Study = load_study("pipelines/studies/quick.yaml")
+    assert {"resnet50", "resnet152"} <= study.entries.keys()
+    assert measured.judge(study, lambda _entry, _protocol: wrong(0.1)) == []
+
+
 def test_a_claim_is_of_one_kind() -> None:
     with pytest.raises(ValueError, match="a claim needs lower and higher, or alike and margin, or order_of"):
         trial(lower="a")

@@ -13,11 +13,12 @@ from ilsvrc_replay.history.measured import Trial, trials
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS
 from ilsvrc_replay.params import Study
 
+SAME = ("recipe", "width", "lr", "batch_size", "epochs")  # of entries that differ in what a claim is about alone
 Wrong = Callable[[str, str], np.ndarray]  # entry and protocol to which images each seed has wrong, (S, N)
 
 
 def judge(study: Study, wrong: Wrong) -> list[dict[str, Any]]:
-    """A row (of CLAIM_COLUMNS) for every claim whose entries and protocols the study has."""
+    """A row (of CLAIM_COLUMNS) for every claim whose entries the study has, trained alike, and whose protocols."""
     rows = []
     for name, trial in trials().items():
         if decidable(study, trial):
@@ -28,11 +29,11 @@ def judge(study: Study, wrong: Wrong) -> list[dict[str, Any]]:
 
 
 def decidable(study: Study, trial: Trial) -> bool:
-    return all(
-        entry in study.entries and protocol in study.protocols(entry)
-        for entry in trial.entries
-        for protocol in trial.protocols
-    )
+    if not all(entry in study.entries for entry in trial.entries):
+        return False
+    alike = {tuple(getattr(study.entries[entry], key) for key in SAME) for entry in trial.entries}
+    tested = all(protocol in study.protocols(entry) for entry in trial.entries for protocol in trial.protocols)
+    return tested and len(alike) == 1
 
 
 def measure(trial: Trial, wrong: Wrong) -> Measured:

@@ -33,7 +33,7 @@ def decidable(study: Study, trial: Trial) -> bool:
         return False
     alike = {tuple(getattr(study.entries[entry], key) for key in SAME) for entry in trial.entries}
     tested = all(protocol in study.protocols(entry) for entry in trial.entries for protocol in trial.protocols)
-    return tested and len(alike) == 1
+    return tested and (len(alike) == 1 or trial.order_of is not None)
 
 
 def measure(trial: Trial, wrong: Wrong) -> Measured:

@@ -60,13 +60,14 @@ class Launcher:
             names = [run_name(entry, seed) for entry, seed in study.runs]
             names = [name for name in names if todo & {f"train@{name}", f"evaluate@{name}"}]
             chains = [pool.submit(self.chain, name) for name in reversed(names)]  # later nets are heavier: start first
+            beside = {name: pool.submit(self.stage, name) for name in ("claims", "viewer") if name in todo}
             failed = [stage for chain in chains if (stage := chain.result())]
+            failed += [name for name, done in beside.items() if not done.result()]
             if failed:
                 raise StudyError(f"failed: {', '.join(map(with_log, sorted(failed)))}; the others are done")
             # Forced after a training: equal weights would let DVC skip it, and the study in MLflow would stay open.
             self.must("aggregate", *(["--force"] if names else []))
-            for last in ("claims", "viewer", "page"):
-                self.must(last)
+            self.must("page")
         except KeyboardInterrupt:
             self.stop()
             raise

@@ -179,7 +179,8 @@ def test_bad_input_is_one_line_and_nothing_is_lost(clone: Clone) -> None:
 
 
 def test_studies_are_put_in_place_by_name(clone: Clone) -> None:
-    assert "there is no study 'quik'; there are miniature, quick" in clone.run("replay", "use", "quik", code=1)
+    said = clone.run("replay", "use", "quik", code=1)
+    assert "there is no study 'quik'; there are cifar10, claims" in said
     clone.set("entries.alexnet.lr", 0.5)
     assert "params.yaml was edited: it is kept as params.yaml.before" in clone.run("replay", "use", "quick")
     assert "results/quick holds no leaderboard yet" in clone.run("replay", "show", code=1)

@@ -53,7 +53,9 @@ def test_a_failed_run_is_named_and_stops_no_other(clone: Clone) -> None:
     clone.run("dvc", "checkout", "-q", "--force")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL]
+)
 def test_a_launcher_that_ends_ends_every_process(clone: Clone, number: signal.Signals) -> None:
     clone.set("entries.alexnet.epochs", 500.0)
     process = clone.start("replay", "run")

@@ -49,9 +49,9 @@ def unpack(folder: Path, place: Path, val: str) -> Path:
     with tarfile.open(folder / "ILSVRC2012_img_train.tar") as outer:
         for member in outer:
             with tarfile.open(fileobj=outer.extractfile(member)) as inner:
-                inner.extractall(root / "train" / member.name.removesuffix(".tar"), filter="data")
+                inner.extractall(root / "train" / member.name.removesuffix(".tar"))  # noqa: S202 (just made here)
     with tarfile.open(folder / "ILSVRC2012_img_val.tar") as inner:
-        inner.extractall(root / "val", filter="data")
+        inner.extractall(root / "val")  # noqa: S202 (just made here)
     if val == "flat":
         shutil.copyfile(folder / devkit.ARCHIVE, place / "unpacked" / devkit.ARCHIVE)
     images = sorted((root / "val").iterdir())

@@ -6,10 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ilsvrc_replay import files
 from ilsvrc_replay.files import whole_file, whole_folder
 
 
@@ -48,3 +51,13 @@ def test_what_a_killed_process_left_is_gone_after_the_next_time(tmp_path: Path) 
         (target / "inside").touch()
         partial.touch()
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder", "inside"]
+
+
+def test_arrays_are_written_in_the_same_bytes_by_every_python(tmp_path: Path) -> None:
+    arrays = {"a/b": np.arange(6, dtype=np.float32).reshape(2, 3), "word": np.array("x")}
+    files.write_npz(tmp_path / "arrays.npz", arrays)
+    with np.load(tmp_path / "arrays.npz") as read:
+        assert all(np.array_equal(read[name], array) for name, array in arrays.items())
+    with zipfile.ZipFile(tmp_path / "arrays.npz") as archive:
+        assert {member.extract_version for member in archive.infolist()} == {20}  # np.savez: 20 or 45, by Python
+    assert files.sha256(tmp_path / "arrays.npz") == "f27f9ac76cbb70a07820048feb03818820216865def6da05625568cd44af9fec"

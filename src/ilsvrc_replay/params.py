@@ -12,6 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 from ilsvrc_replay.errors import StudyError
 
+TRAINING = "training_images"  # the protocol that tests on these
 PROTOCOLS = (  # evaluation/protocols.py defines them
     "single_crop",
     "ten_crop",
@@ -21,7 +22,7 @@ PROTOCOLS = (  # evaluation/protocols.py defines them
     "dense",
     "dense_3_scales",
     "dense_5_scales",
-    "training_images",
+    TRAINING,
 )
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Fraction = Annotated[float, Field(gt=0, lt=1)]

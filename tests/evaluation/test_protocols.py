@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -9,13 +11,15 @@ from PIL import Image
 from timm.models.vgg import VGG
 from torch import Tensor, nn
 
+from ilsvrc_replay import params
 from ilsvrc_replay.architectures.registry import build, find
 from ilsvrc_replay.architectures.weights import materialise
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.evaluation import crops
 from ilsvrc_replay.evaluation.crops import Box
 from ilsvrc_replay.evaluation.dense import dense
-from ilsvrc_replay.evaluation.protocols import Examiner, parse, predict
+from ilsvrc_replay.evaluation.protocols import PROTOCOLS, Examiner, parse, predict
+from ilsvrc_replay.params import TRAINING
 
 
 def net_for(name: str, packed: Packed, width: float = 0.125, compact: int | str = "auto") -> nn.Module:
@@ -23,24 +27,14 @@ def net_for(name: str, packed: Packed, width: float = 0.125, compact: int | str 
     return materialise(net, find(name)[1], "he", seed=0).eval()
 
 
-def test_alexnets_ten_crops_take_the_corners_of_the_middle_square() -> None:
-    assert crops.ten_crop_of_square(256, 341, 224) == [
-        Box(0, 42, 224),
-        Box(0, 74, 224),
-        Box(32, 42, 224),
-        Box(32, 74, 224),
-        Box(16, 58, 224),
-    ]
-
-
-def test_the_later_ten_crops_take_the_corners_of_the_rectangle() -> None:
-    assert crops.ten_crop(256, 341, 224) == [
-        Box(0, 0, 224),
-        Box(0, 117, 224),
-        Box(32, 0, 224),
-        Box(32, 117, 224),
-        Box(16, 58, 224),
-    ]
+@pytest.mark.parametrize(
+    ("boxes", "left", "right"),
+    [(crops.ten_crop_of_square, 42, 74), (crops.ten_crop, 0, 117)],
+    ids=["AlexNet: of the middle square", "later: of the rectangle"],
+)
+def test_ten_crops_take_the_corners_and_the_middle(boxes: Callable[..., list], left: int, right: int) -> None:
+    corners = [(top, side) for top in (0, 32) for side in (left, right)]
+    assert boxes(256, 341, 224) == [Box(*place, 224) for place in [*corners, (16, 58)]]
 
 
 def test_googlenets_144_crops() -> None:
@@ -154,6 +148,10 @@ def test_scales_and_mirror_images_of_dense_are_averaged(packed: Packed) -> None:
             for view in (larger, larger.flip(-1)):
                 parts.append(dense(net, 32)(packed.pixels().standardise(view)).softmax(1))
     torch.testing.assert_close(result, torch.stack(parts).mean(0), atol=1e-5, rtol=1e-5)
+
+
+def test_every_protocol_of_the_schema_is_defined() -> None:
+    assert {"single_crop", TRAINING, *PROTOCOLS} == set(params.PROTOCOLS)
 
 
 def test_a_protocol_can_take_the_first_images_alone() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ilsvrc_replay.comparing.sides import Side
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.evaluation.statistics import bootstrap, interval, mcnemar
+from ilsvrc_replay.evaluation.statistics import mcnemar, paired_change, sign
 from ilsvrc_replay.leaderboard.wrong import Key
 
 COLUMNS = (
@@ -66,8 +66,7 @@ def row(before: Side, after: Side, key: Key) -> dict[str, Any]:
     masks = [side.wrong.masks.get(key) if side.wrong else None for side in (before, after)]
     paired = all(mask is not None for mask in masks)
     if paired:
-        draws = bootstrap(masks)
-        low, high = interval(draws[:, 1] - draws[:, 0])
+        low, high = paired_change(*masks)
         probability = float(f"{mcnemar(masks[0][0], masks[1][0]):.3g}")
     else:
         (low, high), probability = unpaired(old, new), None
@@ -97,7 +96,7 @@ def unpaired(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[float
 
 
 def verdict(low: float, high: float) -> str:
-    return "better" if high < 0 else "worse" if low > 0 else "not resolved"
+    return {-1: "better", 1: "worse", 0: "not resolved"}[sign(low, high)]
 
 
 def same_images(before: Side, after: Side) -> None:

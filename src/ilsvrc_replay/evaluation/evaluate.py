@@ -18,8 +18,8 @@ from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.devices import choose_device
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation import originals
-from ilsvrc_replay.evaluation.protocols import TRAINING, Examiner, parse, predict
-from ilsvrc_replay.params import Study
+from ilsvrc_replay.evaluation.protocols import Examiner, parse, predict
+from ilsvrc_replay.params import TRAINING, Study
 
 WEIGHTS, RECORD = "weights.safetensors", "training.json"
 
@@ -68,8 +68,7 @@ def evaluate(
             "top1_err": scores.error(probabilities, labels[:limit], 1),
             "top5_err": scores.error(probabilities, labels[:limit], 5),
         }
-    with files.whole_file(predictions) as partial, partial.open("wb") as file:
-        np.savez(file, **arrays)
+    files.write_npz(predictions, arrays)
     return metrics
 
 

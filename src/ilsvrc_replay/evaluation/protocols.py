@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from ilsvrc_replay.data.packing import Pixels
-from ilsvrc_replay.data.views import centre, resized, standardised
+from ilsvrc_replay.data.views import resized, standardised, test_view
 from ilsvrc_replay.evaluation import crops
 from ilsvrc_replay.evaluation.dense import dense
+from ilsvrc_replay.params import TRAINING
 
 Scores = Callable[[Tensor], Tensor]
 
@@ -57,9 +58,6 @@ PROTOCOLS: dict[str, Crops | Dense] = {
 }
 
 
-TRAINING = "training_images"
-
-
 class Examiner(NamedTuple):
     """A net with what it must know of its images: their statistics, the side of its input, and the side that test
     images are resized to before their single crop, in sides of that input."""
@@ -71,9 +69,9 @@ class Examiner(NamedTuple):
 
     def probabilities(self, protocol: str, images: Tensor) -> Tensor:
         """uint8 images (N, C, S, S) to class probabilities (N, K)."""
-        images = images / 255
         if protocol in ("single_crop", TRAINING):
-            return self.softmax(self.net, centre(resized(images, round(self.test_scale * self.size)), self.size))
+            return self.net(test_view(self.pixels, self.size, self.test_scale)(images)).softmax(1)
+        images = images / 255
         plan = PROTOCOLS[protocol]
         views = self.crops(plan, images) if isinstance(plan, Crops) else self.dense(plan, images)
         total, count = 0.0, 0

@@ -54,6 +54,18 @@ def interval(draws: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def paired_change(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """The 95 % interval of the change in error, in points, between two nets tested on the same images, from masks
+    (S, N) of what each has wrong."""
+    draws = bootstrap([before, after])
+    return interval(draws[:, 1] - draws[:, 0])
+
+
+def sign(low: float, high: float) -> int:
+    """Whether a change with this interval is a rise, 1, or a fall, -1; 0 if that is not resolved."""
+    return 1 if low > 0 else -1 if high < 0 else 0
+
+
 def mcnemar(first_wrong: np.ndarray, second_wrong: np.ndarray) -> float:
     """The exact two-sided p-value that two nets err equally often, from which images each has wrong (N,).
 

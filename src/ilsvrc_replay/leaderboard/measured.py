@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ilsvrc_replay.claims.measured import Measured
-from ilsvrc_replay.evaluation.statistics import bootstrap, interval
+from ilsvrc_replay.evaluation.statistics import paired_change, sign
 from ilsvrc_replay.history.measured import Trial, trials
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS
 from ilsvrc_replay.params import Study
@@ -41,11 +41,10 @@ def measure(trial: Trial, wrong: Wrong) -> Measured:
     first, second = trial.entries
     gains, figures = [], []
     for protocol in trial.protocols:
-        stacked = np.stack([wrong(first, protocol), wrong(second, protocol)])
-        draws = bootstrap(stacked)
-        low, high = interval(draws[:, 1] - draws[:, 0])
+        masks = wrong(first, protocol), wrong(second, protocol)
+        low, high = paired_change(*masks)
         gains.append((low, high))
-        errors = 100 * stacked.mean((1, 2))
+        errors = [100 * mask.mean() for mask in masks]
         figures.append(
             f"{first} {errors[0]:.2f} %, {second} {errors[1]:.2f} %: {errors[1] - errors[0]:+.2f} points"
             f" ({low:+.2f} to {high:+.2f}; {protocol})"
@@ -62,7 +61,3 @@ def holds(trial: Trial, changes: list[tuple[float, float]]) -> bool | None:
     if trial.margin is not None:
         return True if low > -trial.margin else False if high < -trial.margin else None
     return {1: True, -1: False, 0: None}[sign(low, high)]
-
-
-def sign(low: float, high: float) -> int:
-    return 1 if low > 0 else -1 if high < 0 else 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
-from ilsvrc_replay.evaluation.statistics import bootstrap, interval, mcnemar, order_agreement
+from ilsvrc_replay.evaluation.statistics import bootstrap, interval, mcnemar, order_agreement, sign
 from ilsvrc_replay.history.published import find
 from ilsvrc_replay.leaderboard.board import STEP_COLUMNS
 from ilsvrc_replay.params import Study
@@ -23,11 +23,11 @@ HISTORY = (
 )
 
 
-def milestones(study: Study) -> list[str]:
-    """The study's entries that stand for the steps of the history, the earliest first."""
+def milestones(study: Study, tested: Collection[str]) -> list[str]:
+    """Those of the `tested` entries that stand for the steps of the history, the earliest first."""
     chosen = []
     for alternatives in HISTORY:
-        present = [name for net in alternatives for name, entry in study.entries.items() if entry.architecture == net]
+        present = [name for net in alternatives for name in tested if study.entries[name].architecture == net]
         chosen += present[:1]
     return chosen
 
@@ -39,7 +39,7 @@ def steps(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> list[
     top-1 error, with the interval of a paired bootstrap; McNemar's test compares the first seeds. Relative figures
     count the first milestone as 1.
     """
-    names = [name for name in milestones(study) if name in wrong]
+    names = milestones(study, wrong)
     if len(names) < 2:
         return []
     stacked = np.stack([wrong[name] for name in names])
@@ -64,7 +64,7 @@ def steps(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> list[
 
 def verdict(low: float, high: float) -> str:
     """Published history fell at every step: what the interval of a step's change says of that."""
-    return "reproduced" if high < 0 else "reversed" if low > 0 else "not resolved"
+    return {-1: "reproduced", 1: "reversed", 0: "not resolved"}[sign(low, high)]
 
 
 def order(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> dict[str, Any] | None:

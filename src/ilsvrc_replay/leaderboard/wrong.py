@@ -33,8 +33,7 @@ def write(path: Path, labels: np.ndarray, masks: Mapping[Key, np.ndarray]) -> No
     arrays: dict[str, Any] = {"/".join(key): np.packbits(mask, axis=1) for key, mask in masks.items()}
     labels = np.ascontiguousarray(labels, dtype="<i8")
     digest = hashlib.sha256(labels.tobytes()).hexdigest()
-    with files.whole_file(path) as partial, partial.open("wb") as file:
-        np.savez(file, images=images, labels_sha256=np.array(digest), **arrays)
+    files.write_npz(path, {"images": images, "labels_sha256": np.array(digest), **arrays})
 
 
 def read(content: bytes) -> Wrong:

@@ -1,0 +1,20 @@
+"""A board's verdicts: on the steps of the history, on its order, and on the claims that the study's runs decide."""
+
+from __future__ import annotations
+
+from ilsvrc_replay.leaderboard import measured, steps
+from ilsvrc_replay.leaderboard.board import Board, Row
+from ilsvrc_replay.leaderboard.mistakes import Masks
+from ilsvrc_replay.params import TRAINING, Study
+
+
+def judge(study: Study, rows: list[Row], mistakes: Masks) -> Board:
+    """The board of `rows` with what the mistakes, image by image, say of the history and of the claims."""
+    protocols = dict.fromkeys(protocol for _, kind, protocol in mistakes if kind == "single")
+    judged, orders = [], []
+    for protocol in (name for name in protocols if not name.startswith(TRAINING)):
+        masks = {key[0]: mask for key, mask in mistakes.items() if key[1:] == ("single", protocol)}
+        judged += steps.steps(study, protocol, masks)
+        orders += [agreement] if (agreement := steps.order(study, protocol, masks)) else []
+    claims = measured.judge(study, lambda entry, protocol: mistakes[entry, "single", protocol])
+    return Board(rows, judged, orders, claims)

@@ -1,0 +1,59 @@
+"""Which images the rows of a board have wrong, and what its ensembles err, from the predictions that the runs saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ilsvrc_replay import scores
+from ilsvrc_replay.evaluation import ensembles
+from ilsvrc_replay.leaderboard.wrong import Key
+from ilsvrc_replay.params import TRAINING, Study, run_name
+
+Masks = dict[Key, np.ndarray]
+
+
+def of_entries(study: Study, folder: Path) -> Masks:
+    """By entry and protocol, which images each seed has wrong: masks (S, N), from `folder`/<run>.npz."""
+    return {
+        (entry, "single", protocol): np.stack(
+            [wrong_images(*predicted(folder, run_name(entry, seed), protocol)) for seed in study.seeds]
+        )
+        for entry in study.entries
+        for protocol in study.protocols(entry)
+    }
+
+
+def of_ensembles(study: Study, folder: Path) -> tuple[dict[str, dict[str, Any]], Masks]:
+    """What the study's ensembles err, by name and protocol, and which images they have wrong: masks (1, N)."""
+    measured: dict[str, dict[str, Any]] = {}
+    masks: Masks = {}
+    for team in ensembles.teams(study):
+        measured[team.name] = {}
+        for protocol in team.protocols(study):
+            saved = [predicted(folder, run, protocol) for run in team.runs(study)]
+            labels, probabilities = saved[0][1], [part for part, _ in saved]
+            measured[team.name][protocol] = ensembles.measure(probabilities, labels)
+            masks[team.name, "ensemble", protocol] = wrong_images(ensembles.average(probabilities), labels)[None]
+    return measured, masks
+
+
+def test_labels(study: Study, folder: Path) -> np.ndarray:
+    """The labels of the test images (N,); none where every run was tested on training images alone."""
+    saved = (np.load(folder / f"{run_name(entry, seed)}.npz") for entry, seed in study.runs)
+    return next((arrays["labels"] for arrays in saved if "labels" in arrays), np.empty(0, np.int64))
+
+
+def predicted(folder: Path, run: str, protocol: str) -> tuple[np.ndarray, np.ndarray]:
+    """The class probabilities (N, K) that a run saved under `protocol`, and the labels (N,)."""
+    saved = np.load(folder / f"{run}.npz")
+    labels = saved["training_labels" if protocol.startswith(TRAINING) else "labels"]
+    return saved[protocol], labels[: len(saved[protocol])]
+
+
+def wrong_images(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Which images (N, K) are wrong: a mask (N,)."""
+    return scores.wrong(torch.from_numpy(probabilities), torch.from_numpy(labels), 1).numpy()

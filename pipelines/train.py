@@ -1,4 +1,4 @@
-"""Stage train: one run, an entry with a seed, to runs/<run>."""
+"""Stage train: one run, an entry with a seed, to runs/<run>. Several processes may do it together."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from ilsvrc_replay.data import packing
 from ilsvrc_replay.params import load_study, run_name
 from ilsvrc_replay.stage import chosen_run, run_stage
 from ilsvrc_replay.tracking import Tracker
-from ilsvrc_replay.training import fit, outputs, published, resume
+from ilsvrc_replay.training import fit, outputs, processes, published, resume
 from ilsvrc_replay.training.progress import Progress
 from ilsvrc_replay.training.reporting import Reporter
 
@@ -19,25 +19,32 @@ def main() -> None:
     name = run_name(entry, seed)
     folder = Path("data/packed") / study.dataset.name
     packed = packing.load(folder)
-    if study.entry(entry).recipe == "pretrained":
+    pretrained = study.entry(entry).recipe == "pretrained"
+    part = processes.WHOLE if pretrained else processes.join(study.compute)
+    if pretrained:
         weights, record = published.set_up(study, entry, seed, packed)
-        print(f"{name}  {record['param_count']:,} parameters from {record['source']['file']}", flush=True)
+        summary = f"{record['param_count']:,} parameters from {record['source']['file']}"
     else:
-        job = fit.set_up(study, entry, seed, packed)
-        record = job.record
-        print(f"{name}  {job.summary}", flush=True)
-
+        job = fit.set_up(study, entry, seed, packed, part)
+        record, summary = job.record, job.summary
     mark = resume.fingerprint({**record, "compute": study.compute.model_dump()}, study.entry(entry).family)
+    if part.rank:
+        with processes.together(part):
+            fit.run(job, [], resume.following(name, mark))
+        return
+
+    print(f"{name}  {summary}", flush=True)
     with (
         resume.claimed(name, mark) as keeper,
         Tracker(study.study) as tracker,
         tracker.run(name, record, keeper.key),
     ):
         tracker.log_data(packed.meta["name"], packed.meta["sha256"]["train_images.npy"], str(folder))
-        if study.entry(entry).recipe == "pretrained":
+        if pretrained:
             record = published.write(Path("runs") / name, weights, record)
         else:
-            net = fit.run(job, [Progress(name), Reporter(tracker)], keeper)
+            with processes.together(part):
+                net = fit.run(job, [Progress(name), Reporter(tracker)], keeper)
             record = outputs.write(Path("runs") / name, net, job.module.curve, record)
         tracker.tag({"weights": f"runs/{name}/{outputs.WEIGHTS}", "weights_sha256": record["weights_sha256"]})
 

@@ -52,6 +52,11 @@ class Compute(Strict):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(2, ge=1, description="CPU threads; part of the result, as sums round differently")
     deterministic: bool = Field(True, description="the same bytes at every run on the same kind of machine")
+    devices: int = Field(1, ge=1, description="GPUs of a machine that train one net together; on CPUs processes")
+    nodes: int = Field(1, ge=1, description="machines with `devices` each that train one net together")
+    strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true"] = Field(
+        "auto", description="of several devices: ddp; the longer one for nets that leave parameters unused"
+    )
 
 
 class Ensemble(Strict):

@@ -10,6 +10,7 @@ from types import FrameType
 
 from ilsvrc_replay import leash
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.ranks import rank
 
 TERMINATED = 128 + signal.SIGTERM
 
@@ -24,7 +25,8 @@ def run_stage(stage: Callable[[], None]) -> None:
     try:
         stage()
     except StudyError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if rank().local == 0:  # the processes of one training all raise it
+            print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("error: interrupted; nothing unfinished was kept", file=sys.stderr)

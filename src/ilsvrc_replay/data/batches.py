@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ilsvrc_replay.data import draws
+from ilsvrc_replay.data.parts import WHOLE, Part
 
 SHARE = 0.5  # of a GPU's free memory that images may take
 
@@ -30,13 +31,21 @@ class TrainingBatches:
 
     Intervals have `interval` batches. Batch number k of a run depends on (seed, k) alone, never on what came before, so
     that setting `next` is all it takes to go on where a killed run was. The last images of an epoch that fill no batch
-    are left out of it; every epoch has an order of its own.
+    are left out of it; every epoch has an order of its own. Of several processes each takes its `part` of every batch.
     """
 
     def __init__(
-        self, images: Tensor, labels: Tensor, *, batch_size: int, interval: int, seed: int, view: View
+        self,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        batch_size: int,
+        interval: int,
+        seed: int,
+        view: View,
+        part: Part = WHOLE,
     ) -> None:
-        self.images, self.labels, self.view = images, labels, view
+        self.images, self.labels, self.view, self.part = images, labels, view, part
         self.batch_size, self.interval, self.seed = batch_size, interval, seed
         self.batches_per_epoch = len(labels) // batch_size
         self.next = 0
@@ -51,6 +60,7 @@ class TrainingBatches:
             if epoch != current:
                 current, order = epoch, self.order(epoch)
             index = order[position * self.batch_size : (position + 1) * self.batch_size]
+            index = index[self.part.of(self.batch_size)]
             self.next = number + 1
             images = self.images[index.to(self.images.device)].to(index.device)
             yield self.view(images, index, epoch), self.labels[index]
@@ -61,15 +71,24 @@ class TrainingBatches:
 
 
 class OrderedBatches:
-    """Every image once, in order; the last batch may be smaller."""
+    """Every image of the `part` once, in order; the last batch may be smaller."""
 
-    def __init__(self, images: Tensor, labels: Tensor, *, batch_size: int, view: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        batch_size: int,
+        view: Callable[[Tensor], Tensor],
+        part: Part = WHOLE,
+    ) -> None:
         self.images, self.labels, self.batch_size, self.view = images, labels, batch_size, view
+        self.mine = part.of(len(labels))
 
     def __len__(self) -> int:
-        return math.ceil(len(self.labels) / self.batch_size)
+        return math.ceil((self.mine.stop - self.mine.start) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for start in range(0, len(self.labels), self.batch_size):
-            part = slice(start, start + self.batch_size)
+        for start in range(self.mine.start, self.mine.stop, self.batch_size):
+            part = slice(start, min(start + self.batch_size, self.mine.stop))
             yield self.view(self.images[part].to(self.labels.device)), self.labels[part]

@@ -18,11 +18,14 @@ from ilsvrc_replay.architectures.counting import count_macs, count_parameters
 from ilsvrc_replay.architectures.weights import materialise, set_dropout
 from ilsvrc_replay.data.batches import OrderedBatches, TrainingBatches, resident
 from ilsvrc_replay.data.packing import Packed
+from ilsvrc_replay.data.parts import WHOLE, Part
 from ilsvrc_replay.data.views import test_view, training_view
 from ilsvrc_replay.devices import choose_device
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Compute, Study
 from ilsvrc_replay.training.module import Classifier
+from ilsvrc_replay.training.parting import has_batch_norm
+from ilsvrc_replay.training.processes import SameStart, trainer_options
 from ilsvrc_replay.training.recipes import resolve
 from ilsvrc_replay.training.resume import Keeper
 
@@ -48,11 +51,15 @@ class Job:
             f"{record['param_count']:,} parameters, {record['macs'] / 1e6:,.2f} M multiply-adds, compact"
             f" {record['compact']}; recipe {recipe['name']}, {record['steps']:,} steps of {recipe['batch_size']} images"
             f" on {record['compute']['device']}"
+            + (f", in {record['compute']['processes']} processes" if record["compute"]["processes"] > 1 else "")
         )
 
 
-def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
-    """Build the net and the batches of a run. Raises StudyError if the entry does not fit the data."""
+def set_up(study: Study, entry_name: str, seed: int, packed: Packed, part: Part = WHOLE) -> Job:
+    """Build the net and the batches of a run, or one process's `part` of them.
+
+    Raises StudyError if the entry does not fit the data or the processes.
+    """
     entry = study.entry(entry_name)
     recipe = resolve(entry)
     device = choose_device(study.compute)
@@ -69,11 +76,12 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
     images, labels = resident(packed.images("train"), device), packed.labels("train").to(device)
     if recipe.batch_size > len(labels):
         raise StudyError(f"entries.{entry_name}.batch_size is {recipe.batch_size}: there are {len(labels)} images")
+    check_part(entry_name, net, recipe.batch_size, len(packed.labels("val")), part, device)
     batches_per_epoch = len(labels) // recipe.batch_size
     intervals = max(CHECKS, math.ceil(recipe.epochs))
     interval = max(1, round(recipe.epochs * batches_per_epoch / intervals))
     return Job(
-        module=Classifier(net, recipe, intervals * interval, batches_per_epoch, seed),
+        module=Classifier(net, recipe, intervals * interval, batches_per_epoch, seed, part, device),
         training=TrainingBatches(
             images,
             labels,
@@ -81,12 +89,14 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
             interval=interval,
             seed=seed,
             view=training_view(recipe, pixels, packed.shape["image_size"], seed),
+            part=part,
         ),
         validation=OrderedBatches(
             resident(packed.images("val"), device),
             packed.labels("val").to(device),
             batch_size=VALIDATED_AT_ONCE,
             view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
+            part=part,
         ),
         intervals=intervals,
         compute=study.compute,
@@ -102,10 +112,22 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> Job:
             "steps": intervals * interval,
             "data": {"name": packed.meta["name"], "sha256": packed.meta["sha256"]},
             "normalisation": {"mean": pixels.mean.tolist(), "std": pixels.std.tolist()},
-            "compute": {"device": device.type, "threads": study.compute.threads},
+            "compute": {"device": device.type, "threads": study.compute.threads, "processes": part.count},
             "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "pytorch-lightning")},
         },
     )
+
+
+def check_part(entry: str, net: nn.Module, batch_size: int, val_images: int, part: Part, device: torch.device) -> None:
+    """Raises StudyError if the run cannot be shared among processes."""
+    if part.count > min(batch_size, val_images):
+        few = f"entries.{entry}.batch_size" if batch_size < part.count else "dataset.val_images"
+        raise StudyError(f"{few} is {min(batch_size, val_images)}: that cannot be shared among {part.count} processes")
+    if part.count > 1 and device.type == "cpu" and has_batch_norm(net):
+        raise StudyError(
+            f"entries.{entry} has batch normalisation, whose statistics of the whole batch torch takes over several"
+            " processes on CUDA alone: set compute.devices and compute.nodes to 1"
+        )
 
 
 def run(job: Job, callbacks: list[Callback], keeper: Keeper | None = None) -> nn.Module:
@@ -119,12 +141,12 @@ def run(job: Job, callbacks: list[Callback], keeper: Keeper | None = None) -> nn
     done = job.training.next = keeper.steps_done() if keeper else 0
     trainer = Trainer(
         accelerator=job.record["compute"]["device"].replace("cuda", "gpu"),
-        devices=1,
+        **trainer_options(job.compute),
         max_epochs=job.intervals - done // job.training.interval,  # what Lightning calls an epoch is an interval
         reload_dataloaders_every_n_epochs=1,  # that is, ask again how many batches the coming interval has
         deterministic=job.compute.deterministic,
         gradient_clip_val=job.module.recipe.clip,
-        callbacks=[*callbacks, keeper] if keeper else callbacks,
+        callbacks=[SameStart(done), *callbacks, *([keeper] if keeper else [])],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

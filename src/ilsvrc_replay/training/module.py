@@ -11,9 +11,11 @@ from torch.nn import functional as F
 
 from ilsvrc_replay import scores
 from ilsvrc_replay.data import draws
+from ilsvrc_replay.data.parts import WHOLE, Part
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Recipe
 from ilsvrc_replay.training.optimizers import average_of, make_optimizer
+from ilsvrc_replay.training.parting import gathered, share_layers, summed
 from ilsvrc_replay.training.recipes import rate
 
 
@@ -22,13 +24,27 @@ class Classifier(LightningModule):
 
     A net that returns a tuple while training has auxiliary classifiers: their losses count as the recipe says, or else
     `net.auxiliary_weight`. Where the recipe averages weights, `average` holds them and is what is validated.
+
+    Of several processes each sees its `part` of a batch; all have the same weights and the same curve.
     """
 
-    def __init__(self, net: nn.Module, recipe: Recipe, steps: int, batches_per_epoch: int, seed: int) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        recipe: Recipe,
+        steps: int,
+        batches_per_epoch: int,
+        seed: int,
+        part: Part = WHOLE,
+        device: torch.device | None = None,
+    ) -> None:
         super().__init__()
         self.net, self.recipe, self.steps, self.seed = net, recipe, steps, seed
         self.average = average_of(net, recipe.average)
-        self.batches_per_epoch = batches_per_epoch
+        self.batches_per_epoch, self.part = batches_per_epoch, part
+        if part.count > 1:
+            self.masks = torch.Generator(device or "cpu")
+            self.net = share_layers(net, part, recipe.batch_size, self.masks)
         self.curve: list[dict[str, float]] = []
         self.losses: list[Tensor] = []
         self.outputs: list[tuple[Tensor, Tensor]] = []
@@ -53,18 +69,23 @@ class Classifier(LightningModule):
         self.curve, self.losses = checkpoint["curve"], list(checkpoint["losses"])
 
     def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        torch.manual_seed(draws.key(self.seed, self.global_step)[1])  # dropout, whatever ran before this step
+        key = draws.key(self.seed, self.global_step)[1]
+        if self.part.count > 1:
+            self.masks.manual_seed(key)  # dropout, drawn for the whole batch
+            key = draws.key(self.seed, self.global_step, self.part.rank)[1]  # what else is drawn differs by process
+        torch.manual_seed(key)  # whatever ran before this step
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
         outputs = self.net(images)
         main, auxiliary = (outputs[0], outputs[1:]) if isinstance(outputs, tuple) else (outputs, ())
         loss = self.loss(main, labels)
-        self.losses.append(loss.detach())
+        share = self.part.share(self.recipe.batch_size)
+        self.losses.append(loss.detach() if self.part.count == 1 else summed(loss.detach() * share))
         for scores_ in auxiliary:
             weight = self.recipe.auxiliary_weight
             loss = loss + (self.net.auxiliary_weight if weight is None else weight) * self.loss(scores_, labels)
-        return loss
+        return loss if self.part.count == 1 else loss * (self.part.count * share)  # DDP takes the mean of gradients
 
     def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy; with label smoothing against (1 - s) of the label and s / K of each of K classes (Rethinking
@@ -88,7 +109,9 @@ class Classifier(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Add a row to the curve. Raises StudyError if the training has diverged."""
-        output, labels = (torch.cat(part) for part in zip(*self.outputs, strict=True))
+        output, labels = (torch.cat(batches) for batches in zip(*self.outputs, strict=True))
+        if self.part.count > 1:
+            output, labels = gathered(output), gathered(labels)
         row = {
             "step": self.global_step,
             "epoch": round(self.global_step / self.batches_per_epoch, 4),

@@ -42,7 +42,7 @@ def average_of(net: nn.Module, kind: str) -> AveragedModel | None:
     if kind == "none":
         return None
     weight = ema_weight if kind == "ema" else mean_weight
-    return AveragedModel(net, multi_avg_fn=move(weight), use_buffers=True)
+    return AveragedModel(net, multi_avg_fn=move(weight), use_buffers=True).requires_grad_(False)
 
 
 def ema_weight(updates: int) -> float:

@@ -18,7 +18,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,6 +29,8 @@ from pytorch_lightning import Callback, Trainer
 from ilsvrc_replay import files
 from ilsvrc_replay.architectures.registry import FAMILIES
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.leash import GRACE
+from ilsvrc_replay.ranks import FOLLOWS
 from ilsvrc_replay.scratch import locked, scratch
 from ilsvrc_replay.training.module import Classifier
 
@@ -41,7 +43,7 @@ PACKAGE = Path(__file__).parents[1]
 def fingerprint(record: dict[str, Any], family: str) -> str:
     """A name for all that decides the weights: the run's record and the sources of the package that it runs by."""
     shared = [path for part in ("architectures", "data", "training") for path in sorted((PACKAGE / part).rglob("*"))]
-    shared += [PACKAGE / f"{name}.py" for name in ("compat", "devices", "params", "scores")]
+    shared += [PACKAGE / f"{name}.py" for name in ("compat", "devices", "params", "ranks", "scores")]
     others = {f"{name}.py" for name in FAMILIES if name != family}
     sources = [path for path in shared if path.suffix in {".py", ".yaml"} and path.name not in others]
     content = {str(path.relative_to(PACKAGE)): files.sha256(path) for path in sources}
@@ -105,7 +107,8 @@ class Keeper(Callback):
     def keep(self, trainer: Trainer) -> None:
         started = time.monotonic()
         with files.whole_file(self.path) as partial:
-            trainer.save_checkpoint(partial, weights_only=False)
+            # Trainer.save_checkpoint would wait for the other processes, which have the same state and go on meanwhile.
+            torch.save(trainer._checkpoint_connector.dump_checkpoint(weights_only=False), partial)
         self.kept = time.monotonic()
         self.cost = self.kept - started
 
@@ -118,6 +121,29 @@ class Keeper(Callback):
     def stop(self, trainer: Trainer) -> None:
         print(f"error: stopped after step {trainer.global_step:,}, to go on from there the next time", file=sys.stderr)
         raise SystemExit(128 + self.told)
+
+
+class Follower(Keeper):
+    """Reads what the training's first process keeps, and keeps nothing. Told to stop, it gives that one time to."""
+
+    def steps_done(self) -> int:
+        with suppress(Exception):  # a damaged state is the first process's to report
+            return torch.load(self.path, weights_only=True, map_location="cpu")["global_step"]
+        return 0
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        pass
+
+    def on_train_end(self, *_: Any) -> None:
+        pass
+
+    def be_told(self, number: int, _frame: FrameType | None) -> None:
+        if FOLLOWS not in os.environ:  # else it ends with the first process
+            threading.Timer(GRACE, os._exit, [128 + number]).start()
+
+
+def following(run: str, name: str) -> Follower:
+    return Follower(scratch("runs") / run / name)
 
 
 def pause(between_intervals: bool) -> float:

@@ -135,7 +135,8 @@ def run(job: Job, callbacks: list[Callback], keeper: Keeper | None = None) -> nn
 
     Raises StudyError if the training diverges.
     """
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for library in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")  # advice on workers, which resident data don't need
     job.module.net.to(memory_format=torch.channels_last).train()  # Lightning keeps the mode that it finds
     done = job.training.next = keeper.steps_done() if keeper else 0

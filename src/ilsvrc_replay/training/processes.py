@@ -175,7 +175,7 @@ def follow() -> None:
         signal.signal(number, signal.SIG_IGN)
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        os.read(sys.stdin.fileno(), 1)  # nothing is ever written: returns when the leader is no more
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=wait, daemon=True).start()

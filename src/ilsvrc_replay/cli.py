@@ -27,15 +27,17 @@ def main() -> None:
 
 @app.command("run")
 def run_study(
-    jobs: Annotated[int, typer.Option(min=0, help="runs at once; 0: one more than the cores carry")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="runs at once; 0: one a GPU, or one more than the cores carry")] = 0,
 ) -> None:
     """Bring the study in params.yaml up to date, several runs at once, and print its leaderboard."""
+    from ilsvrc_replay import cards
     from ilsvrc_replay.checking import check  # here, as it imports torch, which the other commands do without
 
     study = load_study()
     check(study)
     try:
-        launcher.Launcher(jobs or launcher.default_jobs(study.compute.threads)).run(study)
+        gpus = cards.find(study.compute)
+        launcher.Launcher(jobs or launcher.default_jobs(study.compute, gpus), gpus).run(study)
     except KeyboardInterrupt:
         typer.echo("error: stopped; what was finished is kept, run again to go on", err=True)
         raise typer.Exit(130) from None

@@ -16,9 +16,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
+from ilsvrc_replay.cards import Cards
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leash import GRACE
-from ilsvrc_replay.params import Study, run_name
+from ilsvrc_replay.params import Compute, Study, run_name
 from ilsvrc_replay.scratch import locked, root, scratch
 from ilsvrc_replay.watching import log, pieces, watcher
 
@@ -26,10 +27,10 @@ BUSY, TRIES = "is busy", 20  # DVC's word for a file that another stage is just 
 
 
 class Launcher:
-    """Runs stages of the study in the current folder, `jobs` at a time at the most."""
+    """Runs stages of the study in the current folder, `jobs` at a time at the most, each run on GPUs of its own."""
 
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
+    def __init__(self, jobs: int, cards: Cards | None = None) -> None:
+        self.jobs, self.cards = jobs, cards or Cards([], 1)
         self.running: set[subprocess.Popen] = set()
         self.stopping = False
         self.lock = threading.Lock()
@@ -88,11 +89,14 @@ class Launcher:
         """Run one stage if it is not up to date; False if it failed."""
         self.watcher.begin(name)
         try:
-            return self.try_stage(name, *options)
+            if not name.startswith(("train@", "evaluate@")):
+                return self.try_stage(name, {}, *options)
+            with self.cards.taken() as environment:
+                return self.try_stage(name, environment, *options)
         finally:
             self.watcher.end(name)
 
-    def try_stage(self, name: str, *options: str) -> bool:
+    def try_stage(self, name: str, environment: dict[str, str], *options: str) -> bool:
         command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *options, name]
         for _ in range(TRIES):
             with self.lock:
@@ -104,7 +108,7 @@ class Launcher:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    env=self.watcher.environment,
+                    env=self.watcher.environment | environment,
                     start_new_session=True,
                 )
                 self.running.add(process)
@@ -179,6 +183,7 @@ def pending() -> set[str]:
     return set(json.loads(status.stdout))
 
 
-def default_jobs(threads: int) -> int:
-    """As many runs at once as the machine's cores carry, with `threads` each, and one more: one is always loading."""
-    return max(1, len(os.sched_getaffinity(0)) // threads) + 1
+def default_jobs(compute: Compute, cards: Cards) -> int:
+    """As many runs at once as there are GPUs for, or else as the cores carry, and one more: one is always loading."""
+    cores = compute.threads * compute.devices
+    return len(cards.groups) or max(1, len(os.sched_getaffinity(0)) // cores) + 1

@@ -185,6 +185,26 @@ def test_a_training_that_loses_a_process_ends_and_goes_on_to_the_same_bytes(
     assert place.made() == made
 
 
+HANGS = """
+import os, sys, time
+if "REPLAY_FOLLOWS" in os.environ:
+    sys.exit(3)
+from ilsvrc_replay.data.parts import Part
+from ilsvrc_replay.training import processes
+with processes.together(Part(0, 2)):
+    time.sleep(600)
+"""
+
+
+@pytest.mark.long
+def test_a_process_that_would_wait_for_a_lost_one_for_ever_ends(tmp_path: Path) -> None:
+    place = Workplace(tmp_path, "alexnet")
+    (tmp_path / "hangs.py").write_text(HANGS)
+    said = place.run(sys.executable, "hangs.py", code=1)
+    assert said == "error: process 2 of 2 ended with status 3; run it again to go on from what was kept\n"
+    assert is_quiet(tmp_path)
+
+
 @pytest.mark.long
 def test_a_training_that_diverges_says_so_once(tmp_path: Path) -> None:
     place = Workplace(tmp_path, "alexnet", lr=1e6, epochs=1.0)

@@ -142,7 +142,7 @@ def run(job: Job, callbacks: list[Callback], keeper: Keeper | None = None) -> nn
     done = job.training.next = keeper.steps_done() if keeper else 0
     trainer = Trainer(
         accelerator=job.record["compute"]["device"].replace("cuda", "gpu"),
-        **trainer_options(job.compute),
+        **trainer_options(job.compute, job.module.part),
         max_epochs=job.intervals - done // job.training.interval,  # what Lightning calls an epoch is an interval
         reload_dataloaders_every_n_epochs=1,  # that is, ask again how many batches the coming interval has
         deterministic=job.compute.deterministic,

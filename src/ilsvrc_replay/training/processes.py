@@ -65,9 +65,9 @@ def join(compute: Compute) -> Part:
     return Part(here.rank, count)
 
 
-def trainer_options(compute: Compute) -> dict[str, Any]:
+def trainer_options(compute: Compute, part: Part) -> dict[str, Any]:
     """What Lightning's Trainer has to know of the processes."""
-    if compute.devices * compute.nodes == 1:
+    if part.count == 1:
         return {"devices": 1, "plugins": [LightningEnvironment()]}  # whatever SLURM's variables say
     return {
         "devices": compute.devices,

@@ -22,10 +22,11 @@ def run_stage(stage: Callable[[], None]) -> None:
     """
     signal.signal(signal.SIGTERM, terminate)
     leash.watch()
+    speaks = rank().local == 0  # asked now, as Lightning clears the environment that says it
     try:
         stage()
     except StudyError as error:
-        if rank().local == 0:  # the processes of one training all raise it
+        if speaks:  # the processes of one training all raise it
             print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

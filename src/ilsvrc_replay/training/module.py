@@ -53,7 +53,7 @@ class Classifier(LightningModule):
         self.curve, self.losses = checkpoint["curve"], list(checkpoint["losses"])
 
     def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        torch.manual_seed(draws.key(self.seed, self.global_step)[1])  # dropout, whatever ran before this step
+        seed_device(draws.key(self.seed, self.global_step)[1], self.device)  # dropout, whatever ran before this step
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
@@ -103,3 +103,11 @@ class Classifier(LightningModule):
         self.curve.append(row)
         if not torch.isfinite(torch.tensor([row["train_loss"], row["val_loss"]])).all():
             raise StudyError(f"the loss is not a number any more at step {row['step']}: lower the entry's lr")
+
+
+def seed_device(seed: int, device: torch.device) -> None:
+    """What torch.manual_seed does for the generator of `device` alone: that one also formats a stack for every kind of
+    accelerator that the machine lacks, a millisecond a call."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)

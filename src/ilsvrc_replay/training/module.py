@@ -84,7 +84,8 @@ class Classifier(LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         images, labels = batch
-        self.outputs.append((self.tested(images), labels))
+        with torch.autocast(self.device.type, enabled=False):  # whatever the training's precision: as the test does it
+            self.outputs.append((self.tested(images), labels))
 
     def on_validation_epoch_end(self) -> None:
         """Add a row to the curve. Raises StudyError if the training has diverged."""

@@ -43,6 +43,10 @@ class Job:
     record: dict[str, Any]
 
     @property
+    def device(self) -> torch.device:
+        return self.training.labels.device
+
+    @property
     def summary(self) -> str:
         record, recipe = self.record, self.record["recipe"]
         return (

@@ -32,13 +32,13 @@ def rows(study: Study, entries: list[str], with_loaders: bool, seconds: float, r
         if study.entry(entry).recipe == "pretrained":
             raise StudyError(f"entries.{entry} has published weights: nothing of it is trained that could be timed")
     packed = packing.load(Path("data/packed") / study.dataset.name)
-    with drawn_jpegs(packed) if with_loaders else nullcontext() as jpegs:
+    with drawn_jpegs(packed, JPEGS) if with_loaders else nullcontext() as jpegs:
         for entry in entries:
             yield measure(study, entry, packed, jpegs, seconds, rounds)
 
 
 @contextmanager
-def drawn_jpegs(packed: Packed, count: int = JPEGS) -> Iterator[Path]:
+def drawn_jpegs(packed: Packed, count: int) -> Iterator[Path]:
     """A temporary folder of JPEG files made of the packed images, and in it what this project packs them to."""
     with tempfile.TemporaryDirectory(prefix="replay-bench-") as name:
         folder = Path(name)

@@ -28,18 +28,19 @@ QUEUE = WORKERS * PREFETCH  # batches that lie ready at the start and must not c
 
 
 def write_jpegs(packed: Packed, count: int, folder: Path) -> None:
-    """The first `count` training images of `packed`, as colour JPEG files of SIDE px in the layout of ImageFolder.
+    """`count` training images of `packed`, evenly spread, as colour JPEG files of SIDE px in the layout of ImageFolder.
 
-    A few more stand in `test`, which the packing of a folder wants.
+    One of them stands in `test`, too, without which the packing would refuse the folder.
     """
-    for split, number in (("train", count), ("test", 10)):
-        for place, (image, label) in enumerate(
-            zip(packed.images(split)[:number].numpy(), packed.labels(split)[:number].tolist(), strict=True)
-        ):
-            path = folder / split / f"{label:04d}" / f"{place:06d}.jpg"
+    numbers = torch.arange(count) * len(packed.labels("train")) // count
+    images, labels = packed.images("train").index_select(0, numbers), packed.labels("train")[numbers]
+    for number, (image, label) in enumerate(zip(images.numpy(), labels.tolist(), strict=True)):
+        picture = Image.fromarray(image.transpose(1, 2, 0).squeeze()).convert("RGB")
+        picture = picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        for split in ("train", "test") if number == 0 else ("train",):
+            path = folder / split / f"{label:04d}" / f"{number:06d}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
-            picture = Image.fromarray(image.transpose(1, 2, 0).squeeze())
-            picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(path, quality=QUALITY)
+            picture.save(path, quality=QUALITY)
 
 
 def pack_jpegs(folder: Path) -> Packed:

@@ -195,6 +195,38 @@ def doctor(
 
 
 @app.command()
+def bench(
+    entries: Annotated[list[str] | None, typer.Argument(metavar="[ENTRY]...", help="of params.yaml; all")] = None,
+    seconds: Annotated[float, typer.Option(min=0.01, help="of each measurement")] = 2.0,
+    rounds: Annotated[int, typer.Option(min=1, help="measurements of each speed, in turns; the median counts")] = 3,
+    loaders: Annotated[bool, typer.Option(help="also against torchvision's and timm's loaders")] = True,
+    output: Annotated[Path | None, typer.Option(help="CSV file; for all entries results/bench/<study>.csv")] = None,
+) -> None:
+    """Measure how fast the study in params.yaml trains, with the real loop, on an otherwise idle machine.
+
+    Beside it: the same net stepping on one resident batch, which no loop surpasses, and plain loops over the loaders of
+    torchvision and timm on 64 px JPEG files. Needs the packed data: `dvc repro prepare`.
+
+    Examples: `replay bench`, `replay bench alexnet --seconds 5 --rounds 5`, `replay bench --no-loaders`.
+    """
+    from ilsvrc_replay.benchmarking import bench as benchmark
+    from ilsvrc_replay.benchmarking import report
+
+    study = load_study()
+    rows: list[dict] = []
+    target = output or (None if entries else Path("results/bench") / f"{study.study}.csv")
+    console = wide_console()
+    for row in benchmark.rows(study, entries or list(study.entries), loaders, seconds, rounds):
+        rows.append(row)
+        console.print(report.line(row))
+        if target:
+            files.write_text(target, files.as_csv(rows))
+    report.show(console, rows)
+    if target:
+        console.print(f"Written to {target}")
+
+
+@app.command()
 def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, without .yaml")]) -> None:
     """Put a study in place: copy pipelines/studies/NAME.yaml to params.yaml. `dvc repro` then runs it."""
     known = sorted(path.stem for path in STUDIES.glob("*.yaml"))

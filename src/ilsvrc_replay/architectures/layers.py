@@ -21,7 +21,8 @@ class LocalResponseNorm(nn.Module):
         self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
 
     def forward(self, x: Tensor) -> Tensor:
-        return NormaliseAcrossChannels.apply(x, self.n, self.k, self.alpha, self.beta)
+        normalised = NormaliseAcrossChannels.apply(x.float(), self.n, self.k, self.alpha, self.beta)
+        return normalised.to(x.dtype)  # in between float32: bfloat16 holds no k + 1e-4
 
     def extra_repr(self) -> str:
         return f"n={self.n}, k={self.k}, alpha={self.alpha}, beta={self.beta}"

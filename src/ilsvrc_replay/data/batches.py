@@ -62,7 +62,7 @@ class TrainingBatches:
             index = order[position * self.batch_size : (position + 1) * self.batch_size]
             index = index[self.part.of(self.batch_size)]
             self.next = number + 1
-            images = self.images[index.to(self.images.device)].to(index.device)
+            images = self.images.index_select(0, index.to(self.images.device)).to(index.device)  # [] is 5 times slower
             yield self.view(images, index, epoch), self.labels[index]
 
     def order(self, epoch: int) -> Tensor:

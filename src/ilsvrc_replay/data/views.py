@@ -21,10 +21,10 @@ def training_view(recipe: Recipe, pixels: Pixels, size: int, seed: int) -> View:
     (N, C, H, W) to (N, C, size, size)."""
 
     def view(images: Tensor, index: Tensor, epoch: int) -> Tensor:
-        place = draws.uniform(seed, epoch, index, 5, PLACE)
-        images = cropped(images, recipe.crop, size, place[:, 1:])
-        if recipe.flip:
-            images = augment.random_flip(images, place[:, 0])
+        if recipe.flip or recipe.crop.kind != "whole":
+            place = draws.uniform(seed, epoch, index, 5, PLACE)
+            images = cropped(images, recipe.crop, size, place[:, 1:])
+            images = augment.random_flip(images, place[:, 0]) if recipe.flip else images
         images = images / 255
         if recipe.photometric:
             images = augment.photometric(images, recipe.photometric, draws.uniform(seed, epoch, index, 4, LIGHT))

@@ -31,6 +31,7 @@ from ilsvrc_replay.training.resume import Keeper
 
 VALIDATED_AT_ONCE = 500  # images; a constant, as the losses of val round by it
 CHECKS = 4  # validations in a run at the least; in a longer one, one an epoch
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}  # by Lightning's names
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,17 @@ class Job:
     record: dict[str, Any]
 
     @property
+    def device(self) -> torch.device:
+        return self.training.labels.device
+
+    @property
     def summary(self) -> str:
         record, recipe = self.record, self.record["recipe"]
         return (
             f"{record['param_count']:,} parameters, {record['macs'] / 1e6:,.2f} M multiply-adds, compact"
             f" {record['compact']}; recipe {recipe['name']}, {record['steps']:,} steps of {recipe['batch_size']} images"
             f" on {record['compute']['device']}"
-            + (f", in {record['compute']['processes']} processes" if record["compute"]["processes"] > 1 else "")
+            + (f", in {self.module.part.count} processes" if self.module.part.count > 1 else "")
         )
 
 
@@ -63,6 +68,8 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed, part: Part 
     entry = study.entry(entry_name)
     recipe = resolve(entry)
     device = choose_device(study.compute)
+    if study.compute.precision == "fp16" and device.type == "cpu":
+        raise StudyError("compute.precision is fp16, which CPUs do not train in: use bf16 or fp32")
     architecture = registry.find(entry.architecture)[1]
     pixels = packed.pixels(device, architecture.normalisation)
     net, factor = registry.build_entry(entry, packed.shape)
@@ -72,6 +79,8 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed, part: Part 
     }
     materialise(net, architecture, recipe.init, seed, recipe.zero_residuals, recipe.norm_bias)
     set_dropout(net, recipe.dropout)
+    if study.compute.compile:
+        net.compile()
 
     images, labels = resident(packed.images("train"), device), packed.labels("train").to(device)
     if recipe.batch_size > len(labels):
@@ -112,10 +121,16 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed, part: Part 
             "steps": intervals * interval,
             "data": {"name": packed.meta["name"], "sha256": packed.meta["sha256"]},
             "normalisation": {"mean": pixels.mean.tolist(), "std": pixels.std.tolist()},
-            "compute": {"device": device.type, "threads": study.compute.threads, "processes": part.count},
+            "compute": {"device": device.type, "threads": study.compute.threads, **unusual(study.compute, part)},
             "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "pytorch-lightning")},
         },
     )
+
+
+def unusual(compute: Compute, part: Part) -> dict[str, Any]:
+    """How a training computes, as far as it is not the default."""
+    several = {"processes": part.count} if part.count > 1 else {}
+    return compute.model_dump(include={"precision", "compile"}, exclude_defaults=True) | several
 
 
 def check_part(entry: str, net: nn.Module, batch_size: int, val_images: int, part: Part, device: torch.device) -> None:
@@ -135,19 +150,29 @@ def run(job: Job, callbacks: list[Callback], keeper: Keeper | None = None) -> nn
 
     Raises StudyError if the training diverges.
     """
+    done = job.training.next = keeper.steps_done() if keeper else 0
+    intervals = job.intervals - done // job.training.interval
+    trainer = make_trainer(job, [SameStart(done), *callbacks, *([keeper] if keeper else [])], intervals)
+    state = keeper.path if done else None
+    trainer.fit(job.module, job.training, job.validation, ckpt_path=state, weights_only=True)
+    return job.module.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()
+
+
+def make_trainer(job: Job, callbacks: list[Callback], intervals: int) -> Trainer:
+    """Lightning's Trainer for `intervals` intervals of the job, whose net it makes ready to train."""
     for library in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(library).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")  # advice on workers, which resident data don't need
     job.module.net.to(memory_format=torch.channels_last).train()  # Lightning keeps the mode that it finds
-    done = job.training.next = keeper.steps_done() if keeper else 0
-    trainer = Trainer(
+    return Trainer(
         accelerator=job.record["compute"]["device"].replace("cuda", "gpu"),
         **trainer_options(job.compute, job.module.part),
-        max_epochs=job.intervals - done // job.training.interval,  # what Lightning calls an epoch is an interval
+        precision=PRECISIONS[job.compute.precision],
+        max_epochs=intervals,  # what Lightning calls an epoch is an interval
         reload_dataloaders_every_n_epochs=1,  # that is, ask again how many batches the coming interval has
         deterministic=job.compute.deterministic,
         gradient_clip_val=job.module.recipe.clip,
-        callbacks=[SameStart(done), *callbacks, *([keeper] if keeper else [])],
+        callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -155,6 +180,3 @@ def run(job: Job, callbacks: list[Callback], keeper: Keeper | None = None) -> nn
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    state = keeper.path if done else None
-    trainer.fit(job.module, job.training, job.validation, ckpt_path=state, weights_only=True)
-    return job.module.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()

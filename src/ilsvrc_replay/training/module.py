@@ -73,7 +73,7 @@ class Classifier(LightningModule):
         if self.part.count > 1:
             self.masks.manual_seed(key)  # dropout, drawn for the whole batch
             key = draws.key(self.seed, self.global_step, self.part.rank)[1]  # what else is drawn differs by process
-        torch.manual_seed(key)  # whatever ran before this step
+        seed_device(key, self.device)  # dropout, whatever ran before this step
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
@@ -105,7 +105,8 @@ class Classifier(LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         images, labels = batch
-        self.outputs.append((self.tested(images), labels))
+        with torch.autocast(self.device.type, enabled=False):  # whatever the training's precision: as the test does it
+            self.outputs.append((self.tested(images), labels))
 
     def on_validation_epoch_end(self) -> None:
         """Add a row to the curve. Raises StudyError if the training has diverged."""
@@ -126,3 +127,11 @@ class Classifier(LightningModule):
         self.curve.append(row)
         if not torch.isfinite(torch.tensor([row["train_loss"], row["val_loss"]])).all():
             raise StudyError(f"the loss is not a number any more at step {row['step']}: lower the entry's lr")
+
+
+def seed_device(seed: int, device: torch.device) -> None:
+    """What torch.manual_seed does for the generator of `device` alone: that one also formats a stack for every kind of
+    accelerator that the machine lacks, a millisecond a call."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)

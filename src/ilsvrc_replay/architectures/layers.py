@@ -21,8 +21,8 @@ class LocalResponseNorm(nn.Module):
         self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
 
     def forward(self, x: Tensor) -> Tensor:
-        normalised = NormaliseAcrossChannels.apply(x.float(), self.n, self.k, self.alpha, self.beta)
-        return normalised.to(x.dtype)  # in between float32: bfloat16 holds no k + 1e-4
+        at_least_single = x.to(torch.promote_types(x.dtype, torch.float32))  # bfloat16 holds no k + 1e-4
+        return NormaliseAcrossChannels.apply(at_least_single, self.n, self.k, self.alpha, self.beta).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"n={self.n}, k={self.k}, alpha={self.alpha}, beta={self.beta}"

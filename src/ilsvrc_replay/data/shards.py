@@ -1,10 +1,10 @@
 """Images as JPEGs of the stored size in some large files, decoded by threads when a batch asks for them.
 
 A split is `<split>_images-<number>.jpegs`, `images_in_shard` JPEGs one after another in each, and
-`<split>_offsets.npy`, int64 (N + 1,): where each begins, counted over all files of the split. Plain files rather than a library's format:
-webdataset reads in sequence, but batch k takes any images, so that a killed run can go on at any step; litdata and ffcv
-bring loaders and formats of their own for what is here a slice of a mapped file and Pillow, which decodes without
-Python's lock.
+`<split>_offsets.npy`, int64 (N + 1,): where each begins, counted over all files of the split. Plain files rather than
+a library's format: webdataset reads in sequence, but batch k takes any images, so that a killed run can go on at any
+step; litdata and ffcv bring loaders and formats of their own for what is here a slice of a mapped file and Pillow,
+which decodes without Python's lock.
 """
 
 from __future__ import annotations

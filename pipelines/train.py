@@ -39,7 +39,7 @@ def main() -> None:
         Tracker(study.study) as tracker,
         tracker.run(name, record, keeper.key),
     ):
-        tracker.log_data(packed.meta["name"], packed.meta["sha256"]["train_images.npy"], str(folder))
+        tracker.log_data(packed.meta["name"], packed.digest, str(folder))
         if pretrained:
             record = published.write(Path("runs") / name, weights, record)
         else:

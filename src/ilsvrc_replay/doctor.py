@@ -144,7 +144,9 @@ def data(study: Study | None) -> Finding:
     if (packed / "meta.json").is_file():
         meta = files.read_json(packed / "meta.json")
         counts = ", ".join(f"{count:,} {split}" for split, count in meta["images"].items())
-        return Finding(FINE, f"{dataset.name} is packed: {counts} images of {meta['image_size']} px")
+        return Finding(
+            FINE, f"{dataset.name} is packed: {counts} images of {meta.get('stored_size', meta['image_size'])} px"
+        )
     if raw.is_dir():
         return Finding(FINE, f"{dataset.name} is here, not packed yet: `make study` does it")
     if dataset.folder and not Path(dataset.folder).exists():

@@ -43,9 +43,21 @@ class Dataset(Strict):
     name: Literal["fashion-mnist", "digits", "cifar10", "tiny-imagenet", "imagefolder", "imagenet", "imagenet-val"] = (
         Field(description="which data set")
     )
-    image_size: int = Field(32, ge=28, le=512, description="side of the packed images in px")
+    image_size: int = Field(32, ge=28, le=512, description="side of the images that nets see, in px")
+    stored_size: int | None = Field(None, le=640, description="side of the packed images in px; null: image_size")
+    storage: Literal["auto", "array", "jpeg"] = Field(
+        "auto", description="how image files are packed; auto: as arrays up to 16 GB, above as JPEGs"
+    )
     val_images: int = Field(5000, ge=1, description="training images held out as val")
     folder: str | None = Field(None, description="the folder that has the original files; null: fetch them")
+
+    @model_validator(mode="after")
+    def stored_is_larger(self) -> Dataset:
+        if self.stored_size is not None and self.stored_size <= self.image_size:
+            raise ValueError(
+                f"dataset.stored_size is {self.stored_size}: it is larger than image_size, {self.image_size}, or null"
+            )
+        return self
 
 
 class Compute(Strict):

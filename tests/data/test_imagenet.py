@@ -9,10 +9,14 @@ from pathlib import Path
 
 import drawn
 import pytest
+from ruamel.yaml import YAML
 
-from ilsvrc_replay.data import devkit, imagenet, imagenet_val, packing, picture_packing
+from ilsvrc_replay.data import datasets, devkit, imagenet, imagenet_val, packing, picture_packing
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.files import sha256
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.training import fit, outputs
 
 WNIDS = ("n01440764", "n01443537", "n01484850")
 
@@ -133,3 +137,25 @@ def test_it_says_what_it_needs() -> None:
         StudyError, match=r"put ILSVRC2012_img_train.tar, .* into a folder and name it in dataset.folder"
     ):
         imagenet.acquire(Path(), None)
+
+
+@pytest.mark.parametrize("storage", ["array", "jpeg"])
+def test_a_net_learns_and_is_tested_from_the_archives(archives: Path, tmp_path: Path, storage: str) -> None:
+    content = YAML(typ="safe").load((Path(__file__).parents[2] / "pipelines/studies/miniature.yaml").read_text())
+    content["dataset"] = {"name": "imagenet", "image_size": 32, "stored_size": 37, "val_images": 3, "storage": storage}
+    content["dataset"]["folder"] = str(archives)
+    content["entries"] = {"alexnet": content["entries"]["alexnet"]}
+    content["entries"]["alexnet"] |= {"batch_size": 5, "epochs": 20.0, "crop": {"kind": "resize"}, "test_scale": 8 / 7}
+    content["evaluation"] |= {"protocols": ["single_crop", "ten_crop"], "ensembles": {}}
+    study = Study.model_validate(content)
+    raw, target, run = (tmp_path / name for name in ("raw", "packed", "run"))
+    raw.mkdir()
+    target.mkdir()
+    datasets.acquire(study.dataset, raw)
+    datasets.pack(study.dataset, raw, target)
+    result = packing.load(target)
+    job = fit.set_up(study, "alexnet", 0, result)
+    outputs.write(run, fit.run(job, []), job.module.curve, job.record)
+    metrics = evaluate(study, "alexnet", result, run, tmp_path / "predictions.npz")
+    assert metrics["ten_crop"]["images"] == 9
+    assert job.module.curve[-1]["train_loss"] < job.module.curve[0]["train_loss"]

@@ -18,14 +18,17 @@ ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
 def random_crop(images: Tensor, pad: int, draws: Tensor) -> Tensor:
     """Pad (N, C, H, W) with `pad` black px on every side and cut out H x W at a random place; `draws` (N, 2)."""
-    count, channels, height, width = images.shape
     padded = F.pad(images, (pad, pad, pad, pad))
-    corner = (draws * (2 * pad + 1)).long()
-    rows = corner[:, :1] + torch.arange(height, device=images.device)
-    columns = corner[:, 1:] + torch.arange(width, device=images.device)
-    image = torch.arange(count, device=images.device)[:, None, None, None]
-    channel = torch.arange(channels, device=images.device)[None, :, None, None]
-    return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    return window(padded, (draws * (2 * pad + 1)).long(), images.shape[-2:])
+
+
+def window(images: Tensor, corner: Tensor, shape: Sequence[int]) -> Tensor:
+    """Of each of (N, C, H, W) a part of `shape`, whose row and column of the upper left px are `corner` (N, 2)."""
+    rows = corner[:, :1] + torch.arange(shape[0], device=images.device)
+    columns = corner[:, 1:] + torch.arange(shape[1], device=images.device)
+    image = torch.arange(len(images), device=images.device)[:, None, None, None]
+    channel = torch.arange(images.shape[1], device=images.device)[None, :, None, None]
+    return images[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
 def resized_boxes(scale: Sequence[float], size: int, draws: Tensor) -> Tensor:

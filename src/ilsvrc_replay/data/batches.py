@@ -1,4 +1,5 @@
-"""Batches of a data set that lies whole in the memory of the device that trains on it, or else on the disk, mapped.
+"""Batches of a data set that lies whole in the memory of the device that trains on it, or else on the disk: mapped, or
+as JPEGs, which are decoded while the batches before them train.
 
 Labels are always on that device; the images of a batch follow them there.
 """
@@ -6,24 +7,47 @@ Labels are always on that device; the images of a batch follow them there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
 
 from ilsvrc_replay.data import draws
 from ilsvrc_replay.data.parts import WHOLE, Part
+from ilsvrc_replay.data.shards import Shards
 
 SHARE = 0.5  # of a GPU's free memory that images may take
+AHEAD = 2  # batches that are decoded before they are asked for
 
 View = Callable[[Tensor, Tensor, int], Tensor]  # uint8 images, their numbers, the epoch -> what the net sees
 
 
-def resident(images: Tensor, device: torch.device) -> Tensor:
+def resident(images: Tensor | Shards, device: torch.device) -> Tensor | Shards:
     """`images` on `device` if it has room for them all, else as they are."""
+    if isinstance(images, Shards):
+        return images
     if device.type == "cuda" and images.nbytes > SHARE * torch.cuda.mem_get_info(device)[0]:
         return images
     return images.to(device)
+
+
+def fetched(images: Tensor | Shards, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """For each of `batches`, numbers of images on the device that trains, those numbers and the images, there."""
+    if isinstance(images, Tensor):
+        for index in batches:
+            yield index, images.index_select(0, index.to(images.device)).to(index.device)  # [] is 5 times slower
+        return
+    with ThreadPoolExecutor(1) as pool:  # it only waits for the threads that decode
+        coming: deque = deque()
+        for index in batches:
+            coming.append((index, pool.submit(images.index_select, 0, index)))
+            if len(coming) > AHEAD:
+                first, future = coming.popleft()
+                yield first, future.result().to(first.device)
+        for index, future in coming:
+            yield index, future.result().to(index.device)
 
 
 class TrainingBatches:
@@ -36,7 +60,7 @@ class TrainingBatches:
 
     def __init__(
         self,
-        images: Tensor,
+        images: Tensor | Shards,
         labels: Tensor,
         *,
         batch_size: int,
@@ -54,16 +78,19 @@ class TrainingBatches:
         return self.interval - self.next % self.interval
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        numbers = range(self.next, self.next + len(self))
+        for number, (index, images) in zip(numbers, fetched(self.images, self.indices(numbers)), strict=True):
+            self.next = number + 1
+            yield self.view(images, index, number // self.batches_per_epoch), self.labels[index]
+
+    def indices(self, numbers: range) -> Iterator[Tensor]:
+        """Which images the batches of these numbers have."""
         current, order = -1, torch.empty(0)
-        for number in range(self.next, self.next + len(self)):
+        for number in numbers:
             epoch, position = divmod(number, self.batches_per_epoch)
             if epoch != current:
                 current, order = epoch, self.order(epoch)
-            index = order[position * self.batch_size : (position + 1) * self.batch_size]
-            index = index[self.part.of(self.batch_size)]
-            self.next = number + 1
-            images = self.images.index_select(0, index.to(self.images.device)).to(index.device)  # [] is 5 times slower
-            yield self.view(images, index, epoch), self.labels[index]
+            yield order[position * self.batch_size : (position + 1) * self.batch_size][self.part.of(self.batch_size)]
 
     def order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(draws.key(self.seed, epoch)[0])

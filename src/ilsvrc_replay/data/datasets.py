@@ -44,7 +44,15 @@ def pack(dataset: Dataset, raw: Path, target: Path) -> dict[str, Any]:
     """Write the packed form into the empty folder `target`; returns what meta.json holds."""
     original = read(dataset, raw)
     pack_kind = picture_packing.pack if isinstance(original, Pictures) else packing.pack
-    return pack_kind(original, dataset.name, dataset.image_size, dataset.val_images, target)
+    return pack_kind(
+        original,
+        dataset.name,
+        dataset.image_size,
+        dataset.val_images,
+        target,
+        stored_size=dataset.stored_size,
+        storage=dataset.storage,
+    )
 
 
 def given(dataset: Dataset) -> Path | None:

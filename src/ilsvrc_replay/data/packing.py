@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ilsvrc_replay.data import shards
 from ilsvrc_replay.data.original import Original
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import read_json, sha256, write_json
@@ -42,8 +45,12 @@ class Packed:
     folder: Path
     meta: dict[str, Any]
 
-    def images(self, split: str) -> Tensor:
-        """uint8, (N, C, S, S)."""
+    def images(self, split: str) -> Tensor | shards.Shards:
+        """uint8, (N, C, S, S), where S is the stored size: a mapped array, or shards of JPEGs."""
+        if "storage" in self.meta:
+            count, size = self.meta["images"][split], self.meta.get("stored_size", self.meta["image_size"])
+            files = shards.Files(self.folder, split, count, size, self.meta["storage"]["images_in_shard"])
+            return shards.Shards(files, range(count))
         return self.array(f"{split}_images.npy", "uint8", 4)
 
     def labels(self, split: str) -> Tensor:
@@ -61,6 +68,12 @@ class Packed:
         if (array.dtype, array.ndim, len(array)) != (np.dtype(kind), rank, wanted):
             raise StudyError(f"{path} is not what meta.json says: run `dvc repro --force prepare`")
         return torch.from_numpy(array)
+
+    @property
+    def digest(self) -> str:
+        """One sha256 for the training images."""
+        sums = [value for name, value in self.meta["sha256"].items() if name.startswith("train_images")]
+        return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
     @property
     def shape(self) -> dict[str, int]:
@@ -94,12 +107,24 @@ def load(folder: Path) -> Packed:
     return Packed(folder, meta)
 
 
-def pack(original: Original, name: str, image_size: int, val_images: int, target: Path) -> dict[str, Any]:
-    """Write the packed form of `original` into the empty folder `target`; returns what meta.json holds.
+def pack(
+    original: Original,
+    name: str,
+    image_size: int,
+    val_images: int,
+    target: Path,
+    *,
+    stored_size: int | None = None,
+    storage: str = "auto",
+) -> dict[str, Any]:
+    """Write the packed form of `original`, squares of `stored_size` px or else `image_size`, into the empty folder
+    `target`; returns what meta.json holds.
 
     Raises StudyError if the original's images and labels do not fit one another.
     """
     original.check(name)
+    if storage == "jpeg":
+        raise StudyError(f"dataset.storage is jpeg: {name} is published as arrays, so leave it at auto")
     held_out = choose_val(original.train_labels, val_images, len(original.classes))
     parts = {
         "train": (original.train_images[~held_out], original.train_labels[~held_out]),
@@ -107,19 +132,26 @@ def pack(original: Original, name: str, image_size: int, val_images: int, target
         "test": (original.test_images, original.test_labels),
     }
     for split, (images, labels) in parts.items():
-        np.save(target / f"{split}_images.npy", frame(torch.from_numpy(images.copy()), image_size).numpy())
+        np.save(
+            target / f"{split}_images.npy", frame(torch.from_numpy(images.copy()), stored_size or image_size).numpy()
+        )
         np.save(target / f"{split}_labels.npy", labels)
     meta = {
         "name": name,
         "classes": list(original.classes),
         "channels": original.train_images.shape[1],
-        "image_size": image_size,
+        **sizes(image_size, stored_size),
         "images": {split: len(parts[split][1]) for split in SPLITS},
         **pixel_statistics(np.load(target / "train_images.npy", mmap_mode="r")),
         "sha256": {path.name: sha256(path) for path in sorted(target.glob("*.npy"))},
     }
     write_json(target / "meta.json", meta)
     return meta
+
+
+def sizes(image_size: int, stored_size: int | None) -> dict[str, int]:
+    """For meta.json: the side that nets see, and the side that is stored where it is another."""
+    return {"image_size": image_size} | ({"stored_size": stored_size} if stored_size else {})
 
 
 def choose_val(labels: np.ndarray, count: int, classes: int) -> np.ndarray:
@@ -147,7 +179,7 @@ def frame(images: Tensor, size: int) -> Tensor:
     return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
 
 
-def pixel_statistics(images: np.ndarray) -> dict[str, Any]:
+def pixel_statistics(images: np.ndarray | Tensor | shards.Shards) -> dict[str, Any]:
     """Mean and standard deviation by channel and the principal components of the pixels, on the [0, 1] scale.
 
     PCA as AlexNet's section 4.1 wants it: eigenvalues of the channels' covariance, largest first, eigenvectors as
@@ -155,10 +187,12 @@ def pixel_statistics(images: np.ndarray) -> dict[str, Any]:
     """
     channels = images.shape[1]
     total, products, pixels = np.zeros(channels, np.int64), np.zeros((channels, channels), np.int64), 0
-    step = max(1, 2**23 // images[0].size)
+    step = max(1, 2**23 // math.prod(images.shape[1:]))
     for start in range(0, len(images), step):
         # Whole numbers below 2**53 are exact in float64, and its products fast.
-        chunk = np.moveaxis(images[start : start + step], 1, 0).reshape(channels, -1).astype(np.float64)
+        part = images[start : start + step]
+        part = np.asarray(part.to("cpu") if isinstance(part, shards.Shards) else part)
+        chunk = np.moveaxis(part, 1, 0).reshape(channels, -1).astype(np.float64)
         total += chunk.sum(1).astype(np.int64)
         products += (chunk @ chunk.T).astype(np.int64)
         pixels += chunk.shape[1]

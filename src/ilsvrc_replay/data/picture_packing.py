@@ -14,24 +14,33 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ilsvrc_replay.data import counter, decoding, packing
+from ilsvrc_replay.data import counter, decoding, packing, storing
 from ilsvrc_replay.data.original import Picture, Pictures
+from ilsvrc_replay.data.storing import Arrays, Chunk, Jpegs
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import read_json, sha256, write_json
 
-CHANNELS, CHUNK = 3, 256  # images in a chunk, the unit that is done or not
+CHUNK = 256  # images in a chunk, the unit that is done or not
 
 
 def pack(
-    pictures: Pictures, name: str, image_size: int, val_images: int, target: Path, threads: int | None = None
+    pictures: Pictures,
+    name: str,
+    image_size: int,
+    val_images: int,
+    target: Path,
+    threads: int | None = None,
+    *,
+    stored_size: int | None = None,
+    storage: str = "auto",
 ) -> dict[str, Any]:
-    """Write the packed form of `pictures` into the empty folder `target`; returns what meta.json holds.
+    """Write the packed form of `pictures`, squares of `stored_size` px or else `image_size`, into the empty folder
+    `target`, as arrays or as JPEGs; returns what meta.json holds.
 
     Beside `target` a scratch folder keeps what is done until `forget`.
     """
@@ -42,26 +51,31 @@ def pack(
         "val": [picture for picture, out in zip(pictures.train, held_out, strict=True) if out],
         "test": pictures.test,
     }
-    scratch = scratch_folder(target, name)
-    converted = fill(pictures, parts, image_size, scratch, name, threads or len(os.sched_getaffinity(0)))
+    scratch, size = scratch_folder(target, name), stored_size or image_size
+    counts = {split: len(members) for split, members in parts.items()}
+    store = storing.STORES[storing.storage(storage, sum(counts.values()), size)](scratch, counts, size)
+    pieces = list(chunks(pictures, parts, size, store.spec))
+    converted = fill(pictures, pieces, size, store, scratch, name, threads or len(os.sched_getaffinity(0)))
+    store.finish(pieces, target)
     for split, members in parts.items():
-        link(scratch / f"{split}_images.npy", target / f"{split}_images.npy")
         np.save(target / f"{split}_labels.npy", np.array([label for _, label in members], dtype=np.int64))
     seen = "train" if parts["train"] else "test"  # whose pixels the statistics are of
+    side = "stored_size" if stored_size else "image_size"
     meta = {
         "name": name,
         "classes": list(pictures.classes),
-        "channels": CHANNELS,
-        "image_size": image_size,
-        "images": {split: len(members) for split, members in parts.items()},
-        "resized": "shorter side to image_size, bilinear and antialiased, then the square in the centre",
+        "channels": storing.CHANNELS,
+        **packing.sizes(image_size, stored_size),
+        "images": counts,
+        "resized": f"shorter side to {side}, bilinear and antialiased, then the square in the centre",
         "converted": converted,
         "left_out": pictures.ignored,
         "images_by_class": {split: by_class(members, len(pictures.classes)) for split, members in parts.items()},
         "statistics_of": seen,
-        **packing.pixel_statistics(np.load(target / f"{seen}_images.npy", mmap_mode="r")),
-        "sha256": {path.name: sha256(path) for path in sorted(target.glob("*.npy"))},
+        **store.meta,
     }
+    meta |= packing.pixel_statistics(packing.Packed(target, meta).images(seen))
+    meta["sha256"] = {path.name: sha256(path) for path in sorted(target.iterdir())}
     write_json(target / "meta.json", meta)
     return meta
 
@@ -79,43 +93,29 @@ def forget(target: Path, name: str) -> None:
     shutil.rmtree(scratch_folder(target, name), ignore_errors=True)
 
 
-def link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(source, target)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A stretch of a split's images. `key` stands for all that decides its bytes."""
-
-    split: str
-    start: int
-    members: list[Picture]
-    key: str
-
-
 def fill(
-    pictures: Pictures, parts: dict[str, list[Picture]], size: int, scratch: Path, name: str, threads: int
+    pictures: Pictures,
+    pieces: list[Chunk],
+    size: int,
+    store: Arrays | Jpegs,
+    scratch: Path,
+    name: str,
+    threads: int,
 ) -> dict[str, int]:
-    """Fill the images' files in `scratch` where they are not done yet; returns how many images were converted, by what
-    was done. Raises StudyError if there are images that cannot be used, or if the disk is too small."""
-    arrays = {split: reserve(scratch / f"{split}_images.npy", len(members), size) for split, members in parts.items()}
+    """Fill the store where it is not filled yet; returns how many images were converted, by what was done. Raises
+    StudyError if there are images that cannot be used, or if the disk is too small."""
     todo, converted, bad = [], Counter(), []
-    for chunk in chunks(pictures, parts, size):
-        done = look_up(scratch, chunk, arrays[chunk.split])
+    for chunk in pieces:
+        done = look_up(scratch, chunk, store)
         if done is None:
             todo.append(chunk)
         else:
             converted.update(done)
-    total = sum(map(len, parts.values()))
+    total = sum(len(chunk.members) for chunk in pieces)
     progress = counter.Counter(name, total, total - sum(len(chunk.members) for chunk in todo))
     with ThreadPoolExecutor(threads) as pool:  # decoding, resizing and hashing leave Python's lock to others
         try:
-            running: list[Future] = [
-                pool.submit(fill_chunk, pictures, chunk, size, arrays[chunk.split], scratch) for chunk in todo
-            ]
+            running: list[Future] = [pool.submit(fill_chunk, pictures, chunk, size, store, scratch) for chunk in todo]
             for future in as_completed(running):
                 members, what, unusable = future.result()
                 converted.update(what)
@@ -134,72 +134,45 @@ def fill(
     return dict(sorted(converted.items()))
 
 
-def chunks(pictures: Pictures, parts: dict[str, list[Picture]], size: int) -> Iterator[Chunk]:
+def chunks(pictures: Pictures, parts: dict[str, list[Picture]], size: int, spec: str = "") -> Iterator[Chunk]:
     for split, members in parts.items():
         for start in range(0, len(members), CHUNK):
             part = members[start : start + CHUNK]
-            digest = hashlib.sha256(f"{decoding.VERSION} {size} {len(members)}".encode())
+            digest = hashlib.sha256(f"{decoding.VERSION} {size} {len(members)}{spec}".encode())
             for image, _ in part:
                 digest.update(f"\n{image}\t{pictures.files.key(image)}".encode(errors="surrogateescape"))
             yield Chunk(split, start, part, digest.hexdigest())
 
 
 def fill_chunk(
-    pictures: Pictures, chunk: Chunk, size: int, array: np.ndarray, scratch: Path
+    pictures: Pictures, chunk: Chunk, size: int, store: Arrays | Jpegs, scratch: Path
 ) -> tuple[int, dict[str, int], list[tuple[str, str]]]:
     """Decode a chunk into its place and note that it is done, unless images of it cannot be used. Returns their number
     with what was converted and what is unusable."""
-    converted, bad = Counter(), []
-    for place, (image, _) in enumerate(chunk.members, chunk.start):
+    converted, bad, kept = Counter(), [], []
+    for place, (image, _) in enumerate(chunk.members):
         try:
-            array[place], done = decoding.square(pictures.files.read(image), image, size)
+            pixels, done = decoding.square(pictures.files.read(image), image, size)
+            kept.append(store.keep(chunk, place, pixels))
             converted.update(done)
         except decoding.PictureError as error:
             bad.append((image, str(error)))
     if not bad:
-        written = {"key": chunk.key, "sha256": digest_of(array, chunk), "converted": dict(converted)}
+        store.close(chunk, kept)
+        written = {"key": chunk.key, "sha256": store.digest(chunk), "converted": dict(converted)}
         write_json(note(scratch, chunk), written)
     return len(chunk.members), dict(converted), bad
 
 
-def look_up(scratch: Path, chunk: Chunk, array: np.ndarray) -> dict[str, int] | None:
+def look_up(scratch: Path, chunk: Chunk, store: Arrays | Jpegs) -> dict[str, int] | None:
     """What was converted in a chunk that is done; None if it is not, or if a power cut took its pixels."""
     try:
         done = read_json(note(scratch, chunk))
-        whole = done["key"] == chunk.key and done["sha256"] == digest_of(array, chunk)
+        whole = done["key"] == chunk.key and done["sha256"] == store.digest(chunk)
         return done["converted"] if whole else None
     except (StudyError, KeyError):
         return None
 
 
-def digest_of(array: np.ndarray, chunk: Chunk) -> str:
-    return hashlib.sha256(array[chunk.start : chunk.start + len(chunk.members)]).hexdigest()
-
-
 def note(scratch: Path, chunk: Chunk) -> Path:
     return scratch / chunk.split / f"{chunk.start:08d}.json"
-
-
-def reserve(path: Path, count: int, size: int) -> np.ndarray:
-    """The images' file, mapped, with room on the disk for all of them; what an earlier packing wrote is kept."""
-    shape = (count, CHANNELS, size, size)
-    try:
-        if path.is_file() and (count and (kept := np.load(path, mmap_mode="r+")).shape == shape):
-            return kept
-    except (ValueError, EOFError):
-        pass  # killed while it was made
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(path.parent / path.name.removesuffix("_images.npy"), ignore_errors=True)  # its chunks' notes
-    if not count:
-        np.save(path, np.empty(shape, np.uint8))
-        return np.load(path)
-    needed = count * CHANNELS * size * size
-    free = shutil.disk_usage(path.parent).free
-    if needed > free:
-        raise StudyError(
-            f"{path.parent.parent} needs {needed / 1e9:.1f} GB for {path.name}, and {free / 1e9:.1f} are free"
-        )
-    array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
-    with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)  # a full disk shows now, and not as a crash later
-    return array

@@ -37,7 +37,13 @@ def training_view(recipe: Recipe, pixels: Pixels, size: int, seed: int) -> View:
 
 
 def cropped(images: Tensor, crop: Crop, size: int, draws: Tensor) -> Tensor:
-    """Training crops (N, C, size, size) on the scale 0..255; `draws` (N, 4)."""
+    """Training crops (N, C, size, size) on the scale 0..255; `draws` (N, 4). Where images are stored at the one side
+    that the crop asks for, it takes pixels as they are."""
+    stored = images.shape[-1]
+    if crop.kind == "resize" and stored > size and all(round(scale * size) == stored for scale in crop.scale):
+        return augment.window(images, (draws[:, 1:3] * (stored - size + 1)).long().flip(1), (size, size))
+    if crop.kind in ("whole", "pad") and stored != size:
+        images = resized(images.float(), size)
     if crop.kind == "pad":
         return augment.random_crop(images, round(crop.pad * size), draws[:, :2])
     if crop.kind == "resize":

@@ -1,0 +1,122 @@
+"""Images as JPEGs of the stored size in some large files, decoded by threads when a batch asks for them.
+
+A split is `<split>_images-<number>.jpegs`, `images_in_shard` JPEGs one after another in each, and
+`<split>_offsets.npy`, int64 (N + 1,): where each begins, counted over all files of the split. Plain files rather than
+a library's format: webdataset reads in sequence, but batch k takes any images, so that a killed run can go on at any
+step; litdata and ffcv bring loaders and formats of their own for what is here a slice of a mapped file and Pillow,
+which decodes without Python's lock.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ilsvrc_replay.errors import StudyError
+
+QUALITY, SUBSAMPLING = 90, "4:2:0"
+SHARD = 8192  # images in a file
+
+
+def encode(pixels: np.ndarray) -> bytes:
+    """uint8 (3, S, S) as a JPEG."""
+    content = BytesIO()
+    Image.fromarray(pixels.transpose(1, 2, 0)).save(content, "JPEG", quality=QUALITY, subsampling=SUBSAMPLING)
+    return content.getvalue()
+
+
+def shard_name(split: str, number: int) -> str:
+    return f"{split}_images-{number:05d}.jpegs"
+
+
+class Files:
+    """The files of a split, mapped."""
+
+    def __init__(self, folder: Path, split: str, count: int, size: int, in_shard: int) -> None:
+        self.folder, self.size, self.in_shard = folder, size, in_shard
+        path = folder / f"{split}_offsets.npy"
+        try:
+            self.offsets = np.load(path)
+            if self.offsets.shape != (count + 1,):
+                raise ValueError("it is not what meta.json says")
+            self.shards = []
+            for number, first in enumerate(range(0, count, in_shard)):
+                path = folder / shard_name(split, number)
+                self.shards.append(np.memmap(path, np.uint8, "r"))
+                if len(self.shards[-1]) != self.offsets[min(first + in_shard, count)] - self.offsets[first]:
+                    raise ValueError("it has not the length that it should have")
+        except (OSError, ValueError, EOFError) as error:
+            raise StudyError(f"{path} cannot be read ({error}): run `dvc repro --force prepare`") from None
+
+    @cached_property
+    def pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+
+    def decode(self, number: int) -> np.ndarray:
+        """Image `number`: uint8 (S, S, 3). Raises StudyError naming the file if it is damaged."""
+        shard = number // self.in_shard
+        begin, end = self.offsets[number : number + 2] - self.offsets[shard * self.in_shard]
+        try:
+            pixels = np.asarray(Image.open(BytesIO(self.shards[shard][begin:end])))
+            if pixels.shape == (self.size, self.size, 3):
+                return pixels
+            raise OSError(f"{pixels.shape} px")
+        except (OSError, SyntaxError, ValueError) as error:
+            raise StudyError(
+                f"{self.shards[shard].filename}: image {number} is damaged ({error}): run `dvc repro --force prepare`"
+            ) from None
+
+
+class Shards:
+    """A split's images, or a stretch of them, for use in place of a tensor uint8 (N, 3, S, S).
+
+    A slice is a stretch, nothing decoded yet; a tensor of numbers takes images out, decoded, and `to` all of them.
+    """
+
+    device, ndim, dtype = torch.device("cpu"), 4, torch.uint8
+
+    def __init__(self, files: Files, stretch: range) -> None:
+        self.files, self.stretch = files, stretch
+
+    def __len__(self) -> int:
+        return len(self.stretch)
+
+    @property
+    def shape(self) -> torch.Size:
+        return torch.Size([len(self), 3, self.files.size, self.files.size])
+
+    def __getitem__(self, index: slice | int | Tensor) -> Shards | Tensor:
+        if isinstance(index, slice):
+            return Shards(self.files, self.stretch[index])
+        if isinstance(index, int):
+            return self.decoded([index])[0]
+        return self.decoded(index.tolist())
+
+    def index_select(self, _: int, index: Tensor) -> Tensor:
+        return self.decoded(index.tolist())
+
+    def split(self, size: int) -> list[Shards]:
+        return [self[start : start + size] for start in range(0, len(self), size)]
+
+    def to(self, device: torch.device | str) -> Tensor:
+        return self.decoded(range(len(self))).to(device)
+
+    def decoded(self, numbers: range | list[int]) -> Tensor:
+        """uint8 (N, 3, S, S)."""
+        images = torch.empty(len(numbers), *self.shape[1:], dtype=torch.uint8)
+        target = images.numpy()
+
+        def decode(place: int) -> None:
+            target[place] = self.files.decode(self.stretch[numbers[place]]).transpose(2, 0, 1)
+
+        for _ in self.files.pool.map(decode, range(len(numbers))):
+            pass
+        return images

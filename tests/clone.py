@@ -7,36 +7,68 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from ilsvrc_replay.files import sha256
+from ilsvrc_replay.scratch import locked
+
 ROOT = Path(__file__).parents[1]
 IDENTITY = {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
+NETS = ("alexnet", "zfnet", "googlenet")  # of the study that tests share
+RESULTS = ("runs", "predictions", "metrics", "results", "data/packed", "data/raw")
+
 
 class Clone:
-    """A working copy of the repository in a folder of its own, with no caches and no git identity of the user's."""
+    """A working copy of the repository in a folder of its own, with no caches and no git identity of the user's.
+
+    It is made where there is none yet.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, home = folder, folder.parent / "home"
-        home.mkdir()
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "GIT_"))}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        self.environment = kept | {"HOME": str(home), "PATH": path, "PYTHONPATH": str(folder / "src"), "CI": "true"}
+        if not (folder / ".git").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            home.mkdir()
+            self.make()
+
+    def make(self) -> None:
+        folder = self.folder
         listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
         for name in filter(None, listed.split("\0")):
             kept = not name.startswith(("metrics/", "results/")) or name.startswith("results/claims/")
             if (ROOT / name).is_file() and name != "dvc.lock" and kept:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "GIT_"))}
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self.environment = kept | {"HOME": str(home), "PATH": path, "PYTHONPATH": str(folder / "src"), "CI": "true"}
         self.run("git", "init", "-q", "-b", "main")
         self.keep_claims()
         self.edit("params.yaml", (folder / "pipelines/studies/miniature.yaml").read_text())
         self.commit()
+
+    def twin(self, parent: Path) -> Clone:
+        """A copy under `parent` of all that is here: results, caches, MLflow's store."""
+        shutil.copytree(self.folder.parent, parent, symlinks=True, dirs_exist_ok=True)
+        twin = Clone(parent / self.folder.name)
+        with closing(sqlite3.connect(twin.folder / "mlflow.db")) as store, store:  # artifacts have absolute addresses
+            for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+                moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608
+                store.execute(moved, (str(self.folder), str(twin.folder)))
+        return twin
+
+    def made(self) -> dict[str, str]:
+        """The sha256 of dvc.lock and of every result."""
+        paths = [path for name in RESULTS for path in sorted((self.folder / name).rglob("*")) if path.is_file()]
+        return {str(path.relative_to(self.folder)): sha256(path) for path in [*paths, self.folder / "dvc.lock"]}
 
     def keep_claims(self) -> None:
         """The repository's own record of stage claims, which no study changes: a clone need not measure them again."""
@@ -102,15 +134,40 @@ class Clone:
             place[last] = value
         YAML().dump(content, self.folder / "params.yaml")
 
+    def keep(self, *entries: str) -> None:
+        """Drop all other entries from params.yaml."""
+        for name in set(self.params()["entries"]) - set(entries):
+            self.set(f"entries.{name}", None)
+
     def params(self) -> dict:
         return YAML(typ="safe", pure=True).load((self.folder / "params.yaml").read_text())
 
     def lock(self) -> dict:
         return YAML(typ="safe", pure=True).load((self.folder / "dvc.lock").read_text())["stages"]
 
-    def board(self) -> list[dict[str, str]]:
+    def board(self, protocol: str = "single_crop") -> list[dict[str, str]]:
+        """The rows of the nets, without ensembles."""
         with (self.folder / "results/miniature/leaderboard.csv").open() as file:
-            return list(csv.DictReader(file))
+            rows = list(csv.DictReader(file))
+        return [row for row in rows if row["protocol"] == protocol and row["kind"] != "ensemble"]
+
+
+def finish(folder: Path) -> Clone:
+    """The study that tests share, in folder/clone: three nets, two protocols, an ensemble. Made if it is not there.
+
+    folder/said holds what `replay run` said.
+    """
+    with locked(folder.with_suffix(".lock")):  # several processes of the tests may ask at once
+        if not (folder / "said").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            clone = Clone(folder / "clone")
+            clone.keep(*NETS)
+            clone.set("evaluation.protocols", ["single_crop", "ten_crop"])
+            clone.set("evaluation.ensembles", {"pair": {"members": ["alexnet", "zfnet"], "stands_for": "alexnet"}})
+            said = clone.run("replay", "run", "--jobs", "2")
+            clone.commit()
+            (folder / "said").write_text(said)
+    return Clone(folder / "clone")
 
 
 def read_until(process: subprocess.Popen, word: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from clone import Clone, finish
 
 from ilsvrc_replay.compat import make_torchvision_importable
 from ilsvrc_replay.data import digits, packing
@@ -20,6 +22,27 @@ FAMILIES = {"alexnet": "alexnet", "zfnet": "zfnet", "vgg16": "vgg", "googlenet":
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+FIRST = ("test_pipeline", "test_survival", "test_page", "test_tracking", "test_resume")  # the dearest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The dearest files first, so that all processes end at about the same time."""
+    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A finished study, made once for all processes of the tests: a test works in a twin of it."""
+    own = tmp_path_factory.getbasetemp()
+    return finish((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "finished")
+
+
+@pytest.fixture(scope="module")
+def clone(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A finished study for the tests of a file, which follow one another in it."""
+    return finished.twin(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
 from ilsvrc_replay import roster
 from ilsvrc_replay.architectures.registry import architectures
+from ilsvrc_replay.cli import app
 
 REPLAY = Path(sys.executable).with_name("replay")
 
@@ -21,14 +25,13 @@ def test_rows_set_the_papers_figures_beside_the_counted_ones() -> None:
     assert (library["model"], library["year"], library["code"]) == ("torchvision/resnet18", None, "torchvision")
 
 
-def test_the_command_prints_the_roster_and_writes_it_as_csv(tmp_path: Path) -> None:
+def test_the_command_prints_the_roster_and_writes_it_as_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From any folder, without data or a study."""
-    printed = subprocess.run([REPLAY, "models"], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    monkeypatch.chdir(tmp_path)
+    printed = CliRunner().invoke(app, ["models"], catch_exceptions=False).output
     for expected in ("60,965,224 (60 M)", "152 (152)", "11.282 (11.3)", "1  224 px padded by 2"):
         assert expected in printed
-    text = subprocess.run(
-        [REPLAY, "models", "--csv", "alexnet", "mobilenet_v1"], capture_output=True, text=True, check=True, cwd=tmp_path
-    ).stdout
+    text = CliRunner().invoke(app, ["models", "--csv", "alexnet", "mobilenet_v1"], catch_exceptions=False).output
     rows = list(csv.DictReader(io.StringIO(text)))
     assert tuple(rows[0]) == roster.COLUMNS
     assert [row["model"] for row in rows] == ["alexnet", "mobilenet_v1"]

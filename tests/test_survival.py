@@ -5,23 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
-from clone import Clone, read_until
+from clone import NETS, Clone, read_until, stages_run
 from mlflow import MlflowClient
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A finished study of two nets."""
-    folder = tmp_path_factory.mktemp("study") / "clone"
-    folder.mkdir()
-    clone = Clone(folder)
-    for name in ("vgg16", "googlenet", "resnet50"):
-        clone.set(f"entries.{name}", None)
-    clone.run("replay", "run")
-    clone.commit()
-    return clone
 
 
 def test_a_training_that_changes_nothing_still_ends_its_study(clone: Clone) -> None:
@@ -37,6 +25,28 @@ def test_a_training_that_changes_nothing_still_ends_its_study(clone: Clone) -> N
     assert [parent.info.status for parent in parents] == ["FINISHED"] * 2
     clone.run("git", "checkout", "-q", ".")
     clone.run("dvc", "checkout", "-q", "--force")
+
+
+def test_runs_one_after_the_other_give_the_same_bytes_as_side_by_side(clone: Clone) -> None:
+    before = clone.made()
+    stages = [f"{stage}@{name}-0" for name in NETS for stage in ("train", "evaluate")]
+    assert stages_run(clone.run("dvc", "repro", "--force", "--single-item", *stages, "aggregate")) == [
+        *stages,
+        "aggregate",
+    ]
+    assert clone.made() == before
+
+
+def test_a_clone_that_pulls_a_finished_study_has_nothing_to_do(clone: Clone, tmp_path: Path) -> None:
+    clone.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
+    clone.run("dvc", "push")
+    clone.commit()
+    (tmp_path / "home").mkdir()
+    clone.run("git", "clone", "-q", str(clone.folder), str(tmp_path / "fresh"))
+    fresh = Clone(tmp_path / "fresh")
+    fresh.run("dvc", "pull")
+    assert fresh.made() == clone.made()
+    assert "everything is up to date" in fresh.run("replay", "run")
 
 
 def test_a_failed_run_is_named_and_stops_no_other(clone: Clone) -> None:

@@ -165,6 +165,28 @@ def test_a_server_that_is_not_there_is_one_warning_and_nothing_is_lost(
     assert tracking.sync() == 0
 
 
+def test_what_was_kept_goes_to_the_store_of_a_checkout_that_was_moved(
+    client: MlflowClient, empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    (before / "results").mkdir(parents=True)
+    (before / "results/leaderboard.md").write_text("# board")
+    monkeypatch.setenv("DVC_ROOT", str(before))
+    (before / "mlflow.db").write_text("no store")
+    track("net-0")
+    with Tracker("test") as tracker:
+        tracker.end_study({"net/single_crop/top1_err": 8.0}, before / "results", "# board")
+    before.rename(after)
+    shutil.copyfile(empty_store, after / "mlflow.db")
+    monkeypatch.setenv("DVC_ROOT", str(after))
+    assert tracking.sync() == 7
+    moved = MlflowClient(f"sqlite:///{after}/mlflow.db")
+    (run,), (parent,) = runs(moved, "run"), runs(moved, "study")
+    assert (run.info.status, parent.info.status) == ("FINISHED", "FINISHED")
+    assert [file.path for file in moved.list_artifacts(parent.info.run_id, "results")] == ["results/leaderboard.md"]
+    assert not before.exists()
+
+
 def test_a_full_disk_is_one_warning(client: MlflowClient, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     with Tracker("test") as tracker:
         full = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115 (closed with the spool)

@@ -139,7 +139,7 @@ class Store:
             "steps.csv",
             "wrong.npz",
         ):  # the page is made later
-            for file in sorted(Path(results).glob(name)):
+            for file in sorted((root() / results).glob(name)):
                 self.client.log_artifact(parent, str(file), "results")
         self.client.set_tag(parent, "mlflow.note.content", description)
         self.client.set_terminated(parent, "FINISHED", end_time=at)

@@ -26,8 +26,15 @@ from ilsvrc_replay.spool import LeftOver, Spool, left_over
 WAIT, WAIT_KILLED = 15.0, 3.0  # seconds at the end of a stage for what is not sent yet; those of a stage that is killed
 
 
-def uri() -> str:
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root()}/mlflow.db"
+def configured() -> str:
+    return os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+
+
+def uri(named: str | None = None) -> str:
+    """The MLflow of now, or `named`; the path of an SQLite store counts from the checkout, wherever it lies by now."""
+    named = configured() if named is None else named
+    _, sqlite, path = named.rpartition("sqlite:///")
+    return f"sqlite:///{root() / path}" if sqlite else named
 
 
 class Tracker:
@@ -37,7 +44,7 @@ class Tracker:
         self.uri, self.study, self.tags = uri(), study, provenance()
         self.store: Store | None = None
         self.child = ""
-        header = {"uri": self.uri, "study": study, "tags": self.tags}
+        header = {"uri": configured(), "study": study, "tags": self.tags}
         self.spool = Spool(scratch("mlflow"), header, self.deliver, self.warn, send_left_over)
 
     def __enter__(self) -> Tracker:
@@ -111,20 +118,20 @@ class Tracker:
 
     def end_study(self, metrics: dict[str, float], results: Path, description: str) -> None:
         """Close the parent run with the board: its errors as metrics, its files as artifacts."""
-        self.say("end_study", metrics=metrics, results=str(results.absolute()), description=description)
+        self.say("end_study", metrics=metrics, results=from_root(results), description=description)
 
 
 def send_left_over(everything: bool = False) -> int:
     """Send what other processes left for the MLflow of now, or for any; returns how many records that was."""
     with locked(scratch("mlflow") / "sending"), left_over(scratch("mlflow")) as spools:
-        return sum(send(spool) for spool in spools if everything or spool.header.get("uri") == uri())
+        return sum(send(spool) for spool in spools if everything or uri(spool.header.get("uri", "")) == uri())
 
 
 def send(spool: LeftOver) -> int:
     """Send the rest of a spool. Runs that its process had no time to end were killed."""
     if not spool.records:
         return spool.empty_into(lambda record: None)
-    store = Store(spool.header["uri"], spool.header["study"], spool.header["tags"])
+    store = Store(uri(spool.header["uri"]), spool.header["study"], spool.header["tags"])
     started = {record["run"] for record in spool.records if record["what"] == "start_run"}
     ended = {record["run"] for record in spool.records if record["what"] == "end_run"}
     last = spool.records[-1]["at"]
@@ -134,6 +141,12 @@ def send(spool: LeftOver) -> int:
         )
         spool.records.append({"what": "end_run", "run": run, "status": "KILLED", "at": last})
     return spool.empty_into(store.send)
+
+
+def from_root(path: Path) -> str:
+    """As it is found after the checkout was moved; a path of another folder, as DVC's temporary ones, stays whole."""
+    path = path.absolute()
+    return str(path.relative_to(root()) if path.is_relative_to(root()) else path)
 
 
 def sync() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from every_net import EVERY_NET
+from every_net import ALWAYS, EVERY_NET
 from torch.nn import functional as F
 
 from ilsvrc_replay.architectures.registry import build, find
@@ -12,9 +12,12 @@ from ilsvrc_replay.architectures.weights import materialise, set_dropout
 from ilsvrc_replay.data.packing import Packed
 
 STEPS = 200
+TWINS = {"vgg16_c", "resnet18_a", "resnet20_cifar", "resnext50_32x4d", "mobilenet_v2"}  # of a kind that is here anyway
+NETS = [pytest.param(name, marks=pytest.mark.long) if name in TWINS else name for name in ALWAYS]
+NETS += [net for net in EVERY_NET if net.values[0] not in ALWAYS]
 
 
-@pytest.mark.parametrize("name", EVERY_NET)
+@pytest.mark.parametrize("name", NETS)
 def test_learns_64_images_by_heart(name: str, packed: Packed) -> None:
     net, _ = build(
         name, **packed.shape, width=0.5 if name.endswith("_cifar") else 0.25 if name == "resnext50_32x4d" else 0.125

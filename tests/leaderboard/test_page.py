@@ -19,29 +19,13 @@ FORMATS = {column.key: column for column in tables.COLUMNS}
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A finished study of two nets, trained shortly: the numbers do not matter here."""
-    chromium()
-    folder = tmp_path_factory.mktemp("study") / "clone"
-    folder.mkdir()
-    clone = Clone(folder)
-    for name in ("vgg16", "googlenet", "resnet50"):
-        clone.set(f"entries.{name}", None)
-    for name in ("alexnet", "zfnet"):
-        clone.set(f"entries.{name}.epochs", 0.5)
-    clone.set("evaluation.protocols", ["single_crop", "ten_crop"])
-    clone.set("evaluation.ensembles", {"pair": {"members": ["alexnet", "zfnet"], "stands_for": "alexnet"}})
-    clone.run("replay", "run")
-    return clone
-
-
-@pytest.fixture(scope="module")
 def results(clone: Clone) -> Path:
     return clone.folder / "results/miniature"
 
 
 @pytest.fixture(scope="module")
 def chrome() -> Iterator[Browser]:
+    chromium()
     with browser() as chrome:
         yield chrome
 
@@ -74,7 +58,7 @@ def test_the_page_asks_for_nothing_and_complains_of_nothing(sight: Sight, result
 
 def test_every_chart_is_drawn(seen: Page) -> None:
     charts = seen.locator(".chart")
-    assert charts.count() == 3 + 2  # history, steps and cost, and a panel for each net
+    assert charts.count() == 3 + 3  # history, steps and cost, and a panel for each net
     for chart in charts.all():
         assert chart.locator("svg .mark-line path, svg .mark-symbol path").count() > 1
     assert seen.locator("#history-chart .mark-symbol path[tabindex]").count() > 5
@@ -84,7 +68,7 @@ def test_every_number_of_the_board_is_the_csvs(seen: Page, results: Path) -> Non
     with (results / "leaderboard.csv").open() as file:
         rows = list(csv.DictReader(file))
     shown = seen.locator("#board-table tbody tr").all()
-    assert len(shown) == len(rows) == 6
+    assert len(shown) == len(rows) == 8
     for row, line in zip(rows, shown, strict=True):
         assert line.locator("th code").inner_text() == row["entry"]
         cells = line.locator("td").all()
@@ -119,9 +103,9 @@ def test_the_filter_leaves_the_rows_that_match(seen: Page) -> None:
     assert seen.locator("#board-table tbody tr:visible").count() == 0
     seen.fill("#filter", "pair ensemble")
     assert seen.locator("#board-table tbody tr:visible th code").all_inner_texts() == ["pair"]
-    assert seen.locator("#shown").inner_text() == "1 of 6 rows"
+    assert seen.locator("#shown").inner_text() == "1 of 8 rows"
     seen.fill("#filter", "")
-    assert seen.locator("#board-table tbody tr:visible").count() == 3
+    assert seen.locator("#board-table tbody tr:visible").count() == 4
 
 
 def test_the_switch_draws_the_curve_anew(seen: Page) -> None:
@@ -190,14 +174,14 @@ def test_protocols_and_ensembles_are_kept_apart(sight: Sight) -> None:
     for protocol in ("ten_crop", "single_crop"):
         seen.locator(f"input[name=protocol][value={protocol}]").check()
         assert set(rows.locator("td[data-key=protocol]").all_inner_texts()) == {protocol}
-        assert sorted(rows.locator("th code").all_inner_texts()) == ["alexnet", "pair", "zfnet"]
+        assert sorted(rows.locator("th code").all_inner_texts()) == ["alexnet", "googlenet", "pair", "zfnet"]
         seen.wait_for_selector(f"#cost-chart path[aria-label^='pair, ensemble'][aria-label$='by {protocol}']")
-        assert seen.locator("#cost-chart .mark-symbol path[tabindex]").count() == 3
+        assert seen.locator("#cost-chart .mark-symbol path[tabindex]").count() == 4
     ensemble = rows.and_(seen.locator("[data-kind=ensemble]"))
     assert ensemble.locator(".badge").first.inner_text() == "ensemble"
     assert "alexnet-0 + zfnet-0" in ensemble.inner_text()
     seen.locator("input[name=protocol][value='']").check()
-    assert rows.count() == 6
+    assert rows.count() == 8
     assert "alexnet-0 + zfnet-0" in seen.locator("#remake-pair").inner_text()
 
 

@@ -1,11 +1,13 @@
-"""Stage page: the board, its figures and all training curves, to results/<study>/."""
+"""Stage page: the board, its figures and all training curves, to results/<study>/; and the study complete in MLflow."""
 
 from pathlib import Path
 
 from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard import curves, figures, page
-from ilsvrc_replay.params import load_study
+from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.params import Study, load_study, run_name
 from ilsvrc_replay.stage import run_stage
+from ilsvrc_replay.tracking import Tracker
 
 
 def main() -> None:
@@ -21,6 +23,27 @@ def main() -> None:
     script = Path("data/viewer/vega.js").read_text()
     files.write_text(results / "index.html", page.render(study, board, claims, trained.weights, drawn, script))
     print(f"{results}/index.html: open it in any browser")
+    report(study, board["rows"], trained.weights, results)
+
+
+def report(study: Study, rows: list[Row], weights: dict[str, str], results: Path) -> None:
+    """Complete the study in MLflow: every run's test errors and sizes, the models, and the board with its page."""
+    with Tracker(study.study) as tracker:
+        for name, checksum in weights.items():
+            measured = files.read_json(Path("metrics") / f"{name}.json")
+            errors = {
+                f"test/{protocol}/{key}": values[key]
+                for protocol, values in measured.items()
+                if isinstance(values, dict)
+                for key in ("top1_err", "top5_err")
+            }
+            sizes = {key: measured[key] for key in ("param_count", "gmacs")}
+            tracker.log_test(name, checksum, errors | sizes)
+        for entry in study.entries:
+            runs = [run_name(entry, seed) for seed in study.seeds]
+            tracker.register(entry, {run: weights[run] for run in runs})
+        board = {f"{row['entry']}/{row['protocol']}/top1_err": row["top1_err"] for row in rows}
+        tracker.end_study(board, results, (results / "leaderboard.md").read_text(), weights)
 
 
 if __name__ == "__main__":

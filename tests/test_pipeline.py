@@ -38,6 +38,9 @@ def test_mlflow_has_the_study_with_its_runs(clone: Clone) -> None:
     assert parent.info.status == "FINISHED"
     names = [file.path for file in client.list_artifacts(parent.info.run_id, "results")]
     assert names == [
+        "results/curves.csv",
+        "results/figures",
+        "results/index.html",
         *(f"results/leaderboard.{kind}" for kind in ("csv", "json", "md")),
         "results/measured.csv",
         "results/params.json",

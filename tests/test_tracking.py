@@ -53,16 +53,22 @@ def test_a_study_is_a_parent_with_a_child_for_every_run(client: MlflowClient, tm
     track("net-0")
     track("net-1")
     (tmp_path / "results").mkdir()
-    (tmp_path / "results/leaderboard.md").write_text("# board")
+    (tmp_path / "results/figures").mkdir()
+    for name in ("index.html", "leaderboard.md", "figures/history.svg"):
+        (tmp_path / "results" / name).write_text("# board")
     with Tracker("test") as tracker:
         tracker.log_test("net-0", "f" * 64, {"test/single_crop/top1_err": 8.0})
-        tracker.end_study({"net/single_crop/top1_err": 8.0}, tmp_path / "results", "# board")
+        tracker.end_study({"net/single_crop/top1_err": 8.0}, tmp_path / "results", "# board", {"net-0": "f" * 64})
 
     (parent,) = runs(client, "study")
     children = runs(client, "run")
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics == {"net/single_crop/top1_err": 8.0}
-    assert [file.path for file in client.list_artifacts(parent.info.run_id, "results")] == ["results/leaderboard.md"]
+    artifacts = [file.path for file in client.list_artifacts(parent.info.run_id, "results")]
+    assert artifacts == ["results/figures", "results/index.html", "results/leaderboard.md"]
+    note = parent.data.tags["mlflow.note.content"]
+    assert note.startswith("# board")
+    assert f"runs/{children[0].info.run_id}) | 9.00 | 8.00 |" in note
     assert [child.info.run_name for child in children] == ["net-0", "net-1"]
     first = children[0]
     assert first.info.status == "FINISHED"

@@ -67,8 +67,8 @@ class Launcher:
             if failed:
                 raise StudyError(f"failed: {', '.join(map(with_log, sorted(failed)))}; the others are done")
             # Forced after a training: equal weights would let DVC skip it, and the study in MLflow would stay open.
-            self.must("aggregate", *(["--force"] if names else []))
-            self.must("page")
+            self.must("aggregate")
+            self.must("page", *(["--force"] if names else []))
         except KeyboardInterrupt:
             self.stop()
             raise

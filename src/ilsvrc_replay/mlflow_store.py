@@ -128,22 +128,40 @@ class Store:
         if runs:
             registering.register(self.client, f"{self.study}-{entry}", runs, {STUDY: self.study, "entry": entry})
 
-    def end_study(self, metrics: dict[str, float], results: str, description: str, at: int) -> None:
-        """Close the parent run with the board: its errors as metrics, its files as artifacts."""
+    def end_study(
+        self, metrics: dict[str, float], results: str, description: str, at: int, weights: dict[str, str] | None = None
+    ) -> None:
+        """Close the parent run with the board: its errors as metrics, its files and the page as artifacts."""
         parent = self.open_study(at)
         self.log(metrics, 0, at, parent)
-        for name in (
-            "leaderboard.*",
-            "measured.csv",
-            "params.json",
-            "steps.csv",
-            "wrong.npz",
-        ):  # the page is made later
-            for file in sorted((root() / results).glob(name)):
-                self.client.log_artifact(parent, str(file), "results")
-        self.client.set_tag(parent, "mlflow.note.content", description)
+        self.client.log_artifacts(parent, str(root() / results), "results")
+        note = "\n".join([description, *self.children(weights or {})])
+        self.client.set_tag(parent, "mlflow.note.content", note)
         self.client.set_terminated(parent, "FINISHED", end_time=at)
         self.parent = None
+
+    def children(self, weights: dict[str, str]) -> list[str]:
+        """The runs of a board as lines of Markdown; those of earlier executions, too, that nothing has changed since.
+
+        The links hold in MLflow's own pages, where the part behind the # is the page.
+        """
+        if not weights:
+            return []
+        titles = "| run | val top-1 error % | test top-1 error % | parameters |"
+        lines = ["", "## The runs", "", titles, "|---|---:|---:|---:|"]
+        for name, checksum in weights.items():
+            found = self.find({RUN: name, WEIGHTS: checksum})
+            logged = self.client.get_run(found).data.metrics if found else {}
+            tested = sorted(key for key in logged if key.startswith("test/") and key.endswith("/top1_err"))
+            val, size = logged.get("val/top1_err"), logged.get("param_count")
+            cells = (
+                f"[{name}](#/experiments/{self.experiment}/runs/{found})" if found else name,
+                "" if val is None else f"{val:.2f}",
+                ", ".join(f"{logged[key]:.2f}" for key in tested),
+                "" if size is None else f"{size:,.0f}",
+            )
+            lines.append(f"| {' | '.join(cells)} |")
+        return [*lines, "", "The page with charts is the artifact results/index.html.", ""]
 
     def id(self, run: str) -> str:
         """MLflow's id of a run that was started, perhaps by a process that has died. Raises Gone without one."""

@@ -116,9 +116,10 @@ class Tracker:
         """File an entry's runs, by name with the checksum of their weights, as versions of a registered model."""
         self.say("register", entry=entry, weights=weights)
 
-    def end_study(self, metrics: dict[str, float], results: Path, description: str) -> None:
-        """Close the parent run with the board: its errors as metrics, its files as artifacts."""
-        self.say("end_study", metrics=metrics, results=from_root(results), description=description)
+    def end_study(self, metrics: dict[str, float], results: Path, description: str, weights: dict[str, str]) -> None:
+        """Close the parent run with the board: its errors as metrics, its files as artifacts, its runs, by name with
+        the checksum of their weights, as a table with links."""
+        self.say("end_study", metrics=metrics, results=from_root(results), description=description, weights=weights)
 
 
 def send_left_over(everything: bool = False) -> int:

@@ -181,7 +181,7 @@ def test_what_was_kept_goes_to_the_store_of_a_checkout_that_was_moved(
     (before / "mlflow.db").write_text("no store")
     track("net-0")
     with Tracker("test") as tracker:
-        tracker.end_study({"net/single_crop/top1_err": 8.0}, before / "results", "# board")
+        tracker.end_study({"net/single_crop/top1_err": 8.0}, before / "results", "# board", {})
     before.rename(after)
     shutil.copyfile(empty_store, after / "mlflow.db")
     monkeypatch.setenv("DVC_ROOT", str(after))
@@ -204,6 +204,22 @@ def test_a_full_disk_is_one_warning(client: MlflowClient, tmp_path: Path, capsys
     assert "No space left on device" in said
     assert said.count("\n") == 1
     assert [run.info.status for run in runs(client, "run")] == ["FINISHED"], "MLflow itself was there"
+
+
+def test_a_short_stage_leaves_it_to_a_later_one_to_send(
+    client: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(tracking.LATER, "1")
+    track("short")
+    assert client.get_experiment_by_name("test") is None
+    monkeypatch.setattr(tracking, "PATIENCE", 0.01)
+    with Tracker("test") as tracker, tracker.run("long", RECORD):
+        deadline = time.monotonic() + 30
+        while client.get_experiment_by_name("test") is None or len(runs(client, "run")) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert [run.info.run_name for run in runs(client, "run")] == ["short", "long"]
+    assert [run.info.status for run in runs(client, "run")] == ["FINISHED", "FINISHED"]
 
 
 def test_a_record_that_mlflow_never_takes_holds_nothing_up(client: MlflowClient) -> None:

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import FrameType
 
 from ilsvrc_replay.cards import Cards
@@ -21,6 +22,7 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leash import GRACE
 from ilsvrc_replay.params import Compute, Study, run_name
 from ilsvrc_replay.scratch import locked, root, scratch
+from ilsvrc_replay.tracking import LATER, sync
 from ilsvrc_replay.watching import log, pieces, watcher
 
 BUSY, TRIES = "is busy", 20  # DVC's word for a file that another stage is just recording
@@ -65,9 +67,11 @@ class Launcher:
             failed = [stage for chain in chains if (stage := chain.result())]
             failed += [name for name, done in beside.items() if not done.result()]
             if failed:
+                with suppress(StudyError):  # is said by `replay sync`
+                    sync()
                 raise StudyError(f"failed: {', '.join(map(with_log, sorted(failed)))}; the others are done")
-            # Forced after a training: equal weights would let DVC skip it, and the study in MLflow would stay open.
             self.must("aggregate")
+            # Forced after a training: equal weights would let DVC skip it, and the study in MLflow would stay open.
             self.must("page", *(["--force"] if names else []))
         except KeyboardInterrupt:
             self.stop()
@@ -92,7 +96,7 @@ class Launcher:
             if not name.startswith(("train@", "evaluate@")):
                 return self.try_stage(name, {}, *options)
             with self.cards.taken() as environment:
-                return self.try_stage(name, environment, *options)
+                return self.try_stage(name, environment | {LATER: "1"}, *options)
         finally:
             self.watcher.end(name)
 

@@ -26,7 +26,8 @@ class Spool:
     """A spool of this process in `folder`, about `header`. `deliver(record)` sends one; what it raises is a failure.
 
     Nothing here waits for the service but `close`, and no failure reaches the caller: `failed(error)` hears of the
-    first. `first` is called by the thread before it sends, until it ends well.
+    first. `first` is called by the thread before it sends, until it ends well. A process that closes within `patience`
+    seconds sends nothing, and leaves all to whoever comes next.
     """
 
     def __init__(
@@ -36,8 +37,9 @@ class Spool:
         deliver: Callable[[Record], None],
         failed: Callable[[Exception], None],
         first: Callable[[], None] = lambda: None,
+        patience: float = 0.0,
     ) -> None:
-        self.deliver, self.failed, self.first = deliver, failed, first
+        self.deliver, self.failed, self.first, self.patience = deliver, failed, first, patience
         self.unsent: deque[Record] = deque()
         self.sent, self.warned, self.begun, self.file = 0, False, False, None
         self.news, self.closing = threading.Event(), threading.Event()
@@ -84,6 +86,8 @@ class Spool:
             self.failed(error)
 
     def work(self) -> None:
+        if self.closing.wait(self.patience) and self.patience:
+            return
         while not (self.closing.is_set() and not self.unsent):
             last = self.closing.is_set()
             self.news.clear()

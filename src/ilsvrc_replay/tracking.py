@@ -23,6 +23,8 @@ from ilsvrc_replay.mlflow_store import Store
 from ilsvrc_replay.scratch import locked, root, scratch
 from ilsvrc_replay.spool import LeftOver, Spool, left_over
 
+LATER = "REPLAY_MLFLOW_LATER"  # set where a later stage will send: a short stage need not load MLflow's client for it
+PATIENCE = 120.0  # seconds that a stage counts as short
 WAIT, WAIT_KILLED = 15.0, 3.0  # seconds at the end of a stage for what is not sent yet; those of a stage that is killed
 
 
@@ -44,8 +46,9 @@ class Tracker:
         self.uri, self.study, self.tags = uri(), study, provenance()
         self.store: Store | None = None
         self.child = ""
+        patience = PATIENCE if os.environ.get(LATER) else 0.0
         header = {"uri": configured(), "study": study, "tags": self.tags}
-        self.spool = Spool(scratch("mlflow"), header, self.deliver, self.warn, send_left_over)
+        self.spool = Spool(scratch("mlflow"), header, self.deliver, self.warn, send_left_over, patience)
 
     def __enter__(self) -> Tracker:
         return self

@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def report(study: Study, rows: list[Row], weights: dict[str, str], results: Path) -> None:
-    """Complete the study in MLflow: every run's test errors and sizes, the models, and the board with its page."""
+    """Complete the study in MLflow: every run's test errors, the models, and the board with its page."""
     with Tracker(study.study) as tracker:
         for name, checksum in weights.items():
             measured = files.read_json(Path("metrics") / f"{name}.json")
@@ -37,8 +37,7 @@ def report(study: Study, rows: list[Row], weights: dict[str, str], results: Path
                 if isinstance(values, dict)
                 for key in ("top1_err", "top5_err")
             }
-            sizes = {key: measured[key] for key in ("param_count", "gmacs")}
-            tracker.log_test(name, checksum, errors | sizes)
+            tracker.log_test(name, checksum, errors)
         for entry in study.entries:
             runs = [run_name(entry, seed) for seed in study.seeds]
             tracker.register(entry, {run: weights[run] for run in runs})

@@ -45,7 +45,7 @@ def runs(client: MlflowClient, kind: str) -> list:
 def track(name: str = "net-0", key: str | None = None) -> None:
     with Tracker("test") as tracker, tracker.run(name, RECORD, key):
         tracker.log_data("digits", "a" * 64, "data/packed/digits")
-        tracker.log_metrics({"val/top1_err": 9.0}, step=5)
+        tracker.log_metrics({"val/top1_err": 9.0, "lr": 0.1}, step=5)
         tracker.tag({"weights_sha256": "f" * 64})
 
 
@@ -79,8 +79,14 @@ def test_a_study_is_a_parent_with_a_child_for_every_run(client: MlflowClient, tm
         "recipe": "modern",
         "study": "test",
     }
-    assert first.data.params["recipe.lr"] == "0.1"
-    assert first.data.metrics == {"val/top1_err": 9.0, "test/single_crop/top1_err": 8.0}
+    assert first.data.params == {
+        "architecture": "alexnet",
+        "width": "0.125",
+        "recipe.name": "modern",
+        "recipe.lr": "0.1",
+    }
+    assert first.data.metrics == {"val/top1_err": 9.0, "train/lr": 0.1, "test/single_crop/top1_err": 8.0}
+    assert min(first.data.metrics) == "test/single_crop/top1_err", "which MLflow's pages begin with"
     assert first.inputs.dataset_inputs[0].dataset.name == "digits"
 
     track("net-0")  # the next execution has a parent of its own
@@ -167,7 +173,7 @@ def test_a_server_that_is_not_there_is_one_warning_and_nothing_is_lost(
     spool.write_text(spool.read_text().replace("http://127.0.0.1:9", f"sqlite:///{tmp_path}/mlflow.db"))
     assert tracking.sync() == 6
     (run,) = runs(client, "run")
-    assert (run.info.status, run.data.metrics) == ("FINISHED", {"val/top1_err": 9.0})
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"val/top1_err": 9.0, "train/lr": 0.1})
     assert tracking.sync() == 0
 
 
@@ -220,6 +226,18 @@ def test_a_short_stage_leaves_it_to_a_later_one_to_send(
             time.sleep(0.05)
     assert [run.info.run_name for run in runs(client, "run")] == ["short", "long"]
     assert [run.info.status for run in runs(client, "run")] == ["FINISHED", "FINISHED"]
+
+
+def test_the_stage_that_ends_a_study_waits_until_mlflow_has_all(
+    client: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "WAIT", 0.0)
+    track("net-0")
+    assert list((tmp_path / ".scratch/mlflow").glob("*.jsonl")), "a training does not wait, another stage will send it"
+    (tmp_path / "results").mkdir()
+    with Tracker("test") as tracker:
+        tracker.end_study({"net/single_crop/top1_err": 8.0}, tmp_path / "results", "# board", {"net-0": "f" * 64})
+    assert [run.info.status for run in runs(client, "study") + runs(client, "run")] == ["FINISHED", "FINISHED"]
 
 
 def test_a_record_that_mlflow_never_takes_holds_nothing_up(client: MlflowClient) -> None:

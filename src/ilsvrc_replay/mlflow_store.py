@@ -106,6 +106,8 @@ class Store:
     def log_metrics(self, run: str, metrics: dict[str, float], step: int, at: int) -> None:
         run_id = self.id(run)  # which may find what is logged already
         known = self.logged.get(run, set())
+        # MLflow's pages begin with the first metric by its name: a bare "epoch" or "lr" would come before test errors.
+        metrics = {key if "/" in key else f"train/{key}": value for key, value in metrics.items()}
         self.log({key: value for key, value in metrics.items() if (key, step) not in known}, step, at, run_id)
 
     def tag(self, run: str, tags: dict[str, str], at: int) -> None:
@@ -151,14 +153,15 @@ class Store:
         lines = ["", "## The runs", "", titles, "|---|---:|---:|---:|"]
         for name, checksum in weights.items():
             found = self.find({RUN: name, WEIGHTS: checksum})
-            logged = self.client.get_run(found).data.metrics if found else {}
+            data = self.client.get_run(found).data if found else None
+            logged = data.metrics if data else {}
             tested = sorted(key for key in logged if key.startswith("test/") and key.endswith("/top1_err"))
-            val, size = logged.get("val/top1_err"), logged.get("param_count")
+            val, size = logged.get("val/top1_err"), data.params.get("param_count") if data else None
             cells = (
                 f"[{name}](#/experiments/{self.experiment}/runs/{found})" if found else name,
                 "" if val is None else f"{val:.2f}",
                 ", ".join(f"{logged[key]:.2f}" for key in tested),
-                "" if size is None else f"{size:,.0f}",
+                f"{int(size):,}" if size else "",
             )
             lines.append(f"| {' | '.join(cells)} |")
         return [*lines, "", "The page with charts is the artifact results/index.html.", ""]

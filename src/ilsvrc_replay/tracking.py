@@ -26,6 +26,8 @@ from ilsvrc_replay.spool import LeftOver, Spool, left_over
 LATER = "REPLAY_MLFLOW_LATER"  # set where a later stage will send: a short stage need not load MLflow's client for it
 PATIENCE = 120.0  # seconds that a stage counts as short
 WAIT, WAIT_KILLED = 15.0, 3.0  # seconds at the end of a stage for what is not sent yet; those of a stage that is killed
+WAIT_LAST = 600.0  # those of the stage that ends a study: it sends what all stages left, and none comes after it
+NOT_PARAMS = ("entry", "seed", "data", "normalisation", "versions")  # tags, inputs, or the same in all runs
 
 
 def configured() -> str:
@@ -45,7 +47,7 @@ class Tracker:
     def __init__(self, study: str) -> None:
         self.uri, self.study, self.tags = uri(), study, provenance()
         self.store: Store | None = None
-        self.child = ""
+        self.child, self.last = "", False
         patience = PATIENCE if os.environ.get(LATER) else 0.0
         header = {"uri": configured(), "study": study, "tags": self.tags}
         self.spool = Spool(scratch("mlflow"), header, self.deliver, self.warn, send_left_over, patience)
@@ -54,10 +56,12 @@ class Tracker:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-        self.close(WAIT if kind is None or issubclass(kind, Exception) else WAIT_KILLED)
+        wait = WAIT_LAST if self.last else WAIT
+        self.close(wait if kind is None or issubclass(kind, Exception) else WAIT_KILLED)
 
     def close(self, wait: float = WAIT) -> None:
-        self.spool.close(wait)
+        if self.spool.close(wait) and self.last and not self.spool.warned:
+            print("warning: MLflow has not got all yet; the rest is kept: send it by `replay sync`", file=sys.stderr)
 
     def deliver(self, record: dict[str, Any]) -> None:
         if self.store is None:
@@ -96,7 +100,9 @@ class Tracker:
         self.child = key or uuid.uuid4().hex
         tags = {key: str(record[key]) for key in ("entry", "seed", "architecture")}
         tags["recipe"] = record["recipe"]["name"]
-        params = {key: str(value) for key, value in flatten(record).items()}
+        tags |= flatten(record.get("versions", {}), "versions.")
+        told = {key: value for key, value in record.items() if key not in NOT_PARAMS}
+        params = {key: str(value) for key, value in flatten(told).items()}
         self.say("start_run", run=self.child, name=name, tags=tags, params=params)
 
     def log_data(self, name: str, digest: str, folder: str) -> None:
@@ -121,7 +127,8 @@ class Tracker:
 
     def end_study(self, metrics: dict[str, float], results: Path, description: str, weights: dict[str, str]) -> None:
         """Close the parent run with the board: its errors as metrics, its files as artifacts, its runs, by name with
-        the checksum of their weights, as a table with links."""
+        the checksum of their weights, as a table with links. The block then ends when MLflow has got all, or fails."""
+        self.last = True
         self.say("end_study", metrics=metrics, results=from_root(results), description=description, weights=weights)
 
 

@@ -29,7 +29,12 @@ def main() -> None:
 def run_study(
     jobs: Annotated[int, typer.Option(min=0, help="runs at once; 0: one a GPU, or one more than the cores carry")] = 0,
 ) -> None:
-    """Bring the study in params.yaml up to date, several runs at once, and print its leaderboard."""
+    """Bring the study in params.yaml up to date and print its board.
+
+    Only what an edit touches is made anew; several runs train at once. Stopped by Ctrl-C, it goes on where it was.
+
+    Examples: `replay run`, `replay run --jobs 1`.
+    """
     from ilsvrc_replay import cards
     from ilsvrc_replay.checking import check  # here, as it imports torch, which the other commands do without
 
@@ -46,7 +51,10 @@ def run_study(
 
 @app.command()
 def show() -> None:
-    """Print the leaderboard of the study in params.yaml, as it was last made."""
+    """Print the board of the study in params.yaml, as it was last made.
+
+    Example: `replay show`; in a browser, open results/<study>/index.html.
+    """
     study = load_study()
     from ilsvrc_replay.leaderboard.render import published_single
 
@@ -88,7 +96,7 @@ def models(
     names: Annotated[list[str] | None, typer.Argument(help="nets, also torchvision/<name> or timm/<name>")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="the same table as CSV")] = False,
 ) -> None:
-    """Print the roster: every net of the history, counted, beside its paper's own figures.
+    """Print every net, counted, beside its paper's own figures.
 
     Examples: `replay models`, `replay models resnet50 torchvision/resnet50`, `replay models --csv > models.csv`.
     """
@@ -131,10 +139,12 @@ def beside(measured: str, stated: object) -> str:
 
 @app.command()
 def claims(csv: Annotated[bool, typer.Option("--csv", help="the same as CSV")] = False) -> None:
-    """Judge what is often told about these nets, as far as their layers and arithmetic decide it.
+    """Judge what is often told about these nets, by their layers.
 
     Nothing is trained: the figures are measured on the nets as they are built, so that another net gives another
     verdict.
+
+    Examples: `replay claims`, `replay claims --csv > claims.csv`.
     """
     from ilsvrc_replay.claims.verdict import judge
 
@@ -158,7 +168,7 @@ def compare(
     after: Annotated[str, typer.Argument(metavar="B", help="the same; the workspace if left out")] = "workspace",
     csv: Annotated[bool, typer.Option("--csv", help="the rows as CSV")] = False,
 ) -> None:
-    """Say what changed between two results of a study, and whether it made any net better.
+    """Say what changed between two results, and what it did to each net.
 
     A and B are commits, branches, tags, DVC experiments, the word workspace, or folders: a results folder or another
     checkout. Errors are compared image by image, as the steps of the history are.
@@ -179,9 +189,11 @@ def compare(
 def doctor(
     network: Annotated[bool, typer.Option("--network", help="ask MLflow's server, too, if there is one")] = False,
 ) -> None:
-    """Say in a line each whether everything that the study needs is there, and what to do if not.
+    """Say whether all that a study needs is there; if not, what to do.
 
     Ends with status 1 if something is missing. Nothing is changed.
+
+    Examples: `replay doctor`, `replay doctor --network`.
     """
     from ilsvrc_replay.doctor import MISSING, NOTE, examine
 
@@ -202,10 +214,11 @@ def bench(
     loaders: Annotated[bool, typer.Option(help="also against torchvision's and timm's loaders")] = True,
     output: Annotated[Path | None, typer.Option(help="CSV file; for all entries results/bench/<study>.csv")] = None,
 ) -> None:
-    """Measure how fast the study in params.yaml trains, with the real loop, on an otherwise idle machine.
+    """Measure how fast the study in params.yaml trains.
 
-    Beside it: the same net stepping on one resident batch, which no loop surpasses, and plain loops over the loaders of
-    torchvision and timm on 64 px JPEG files. Needs the packed data: `dvc repro prepare`.
+    With the real loop, on an otherwise idle machine. Beside it: the same net stepping on one resident batch, which no
+    loop surpasses, and plain loops over the loaders of torchvision and timm on 64 px JPEG files. Needs the packed data:
+    `dvc repro prepare`.
 
     Examples: `replay bench`, `replay bench alexnet --seconds 5 --rounds 5`, `replay bench --no-loaders`.
     """
@@ -228,7 +241,12 @@ def bench(
 
 @app.command()
 def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, without .yaml")]) -> None:
-    """Put a study in place: copy pipelines/studies/NAME.yaml to params.yaml. `dvc repro` then runs it."""
+    """Put another study in place, as params.yaml.
+
+    It is a copy of pipelines/studies/NAME.yaml; a params.yaml that was edited is kept as params.yaml.before.
+
+    Examples: `replay use miniature`, `replay use recipes`.
+    """
     known = sorted(path.stem for path in STUDIES.glob("*.yaml"))
     if name not in known:
         raise StudyError(f"there is no study {name!r}; there are {', '.join(known)}")
@@ -243,7 +261,10 @@ def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, w
 
 @app.command()
 def sync() -> None:
-    """Send MLflow what it did not get while it could not be reached."""
+    """Send MLflow what it did not get while it could not be reached.
+
+    Example: `MLFLOW_TRACKING_URI=http://server:5000 replay run`, and once the server is back, `replay sync`.
+    """
     from ilsvrc_replay import tracking
 
     typer.echo(f"{tracking.sync():,} records sent to MLflow; nothing is left to send")

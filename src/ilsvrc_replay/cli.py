@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -63,7 +64,12 @@ def show() -> None:
         raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`")
     board = files.read_json(folder / "leaderboard.json")
     baseline = board["baseline"]
-    table = Table(title=f"Study {study.study}: top-1 error on {baseline['images']:,} images of {study.dataset.name}")
+    table = Table(
+        title=f"Study {study.study}: top-1 error on {baseline['images']:,} images of {study.dataset.name}",
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        pad_edge=False,
+    )
     # What is the same in every row stands in the files alone: the board fits a terminal of 80 columns.
     varying = [name for name in ("recipe", "protocol") if len({row[name] for row in board["rows"]}) > 1]
     for name in ("year", "entry", *varying):

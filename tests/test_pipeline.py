@@ -5,7 +5,6 @@ The tests of this file follow one another in one clone, as a person's session wo
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 

@@ -106,7 +106,6 @@ class Store:
     def log_metrics(self, run: str, metrics: dict[str, float], step: int, at: int) -> None:
         run_id = self.id(run)  # which may find what is logged already
         known = self.logged.get(run, set())
-        # MLflow's pages begin with the first metric by its name: a bare "epoch" or "lr" would come before test errors.
         metrics = {key if "/" in key else f"train/{key}": value for key, value in metrics.items()}
         self.log({key: value for key, value in metrics.items() if (key, step) not in known}, step, at, run_id)
 
@@ -194,4 +193,6 @@ class Store:
     def log(self, metrics: dict[str, float], step: int, at: int, run_id: str) -> None:
         from mlflow.entities import Metric
 
+        # MLflow's page of comparisons begins with the metric that was logged first: the error, not the epoch.
+        metrics = dict(sorted(metrics.items(), key=lambda item: not item[0].endswith("top1_err")))
         self.client.log_batch(run_id, [Metric(key, value, at, step) for key, value in metrics.items()])

@@ -55,6 +55,14 @@ def test_numbers_that_only_the_constructor_knows_survive() -> None:
     assert 0 < net.pos_embed.std().item() < 0.1
 
 
+def test_compact_by_itself_looks_past_convolutions_on_pooled_maps() -> None:
+    """MobileNetV3's classifier is a convolution; the last one of SE-ResNet is a gate's."""
+    assert build("timm/mobilenetv3_small_050", image_size=32, channels=1, classes=10)[1] == 4
+    assert build("timm/seresnet18", image_size=32, channels=1, classes=10)[1] == 4
+    with pytest.raises(StudyError, match="no compact leaves the last convolution 3 px of images of 2 px: compact can"):
+        build("timm/seresnet18", image_size=2, channels=1, classes=10)
+
+
 def test_a_net_whose_layers_cannot_be_scaled_or_shrunk_says_so() -> None:
     with pytest.raises(StudyError, match=r"width must be 1 for this net: its layer \S+ is a LayerNorm"):
         build("torchvision/convnext_tiny", image_size=64, channels=3, classes=10, width=0.5)

@@ -23,11 +23,13 @@ SMALLEST_MAP = 3  # px: "auto" keeps the last convolution's map at least this la
 def compact(net: nn.Module, factor: int | str, image_size: int, published_size: int, channels: int) -> int:
     """Divide the total stride of `net`, published for images of `published_size` px, by `factor`; returns the factor.
 
-    "auto" takes the smallest factor that leaves the last convolution a map of SMALLEST_MAP px. Fully connected layers
-    that read a flattened map are resized to the map that now arrives. Raises StudyError if no such factor fits.
+    "auto" takes the smallest factor that leaves the last convolution a map of SMALLEST_MAP px; convolutions on pooled
+    maps, as in a gate or a classifier, do not count. Fully connected layers that read a flattened map are resized to
+    the map that now arrives. Raises StudyError if no such factor fits.
     """
     try:
         positions = stride_positions(net, published_size, channels)
+        last = last_of_body(net, published_size, channels)
     except Exception as error:
         raise StudyError(
             f"this net does not take images of {published_size} px with {channels} channels: {error}"
@@ -38,12 +40,16 @@ def compact(net: nn.Module, factor: int | str, image_size: int, published_size: 
             after = max(1, reduction * stride // candidate)
             lowered = after // max(1, reduction // candidate)
             layer.stride = (lowered, lowered) if isinstance(layer.stride, tuple) else lowered
-        last_map = fit(net, image_size, channels)
+        last_map = fit(net, last, image_size, channels)
         if last_map and (candidate == factor or (factor == "auto" and last_map >= SMALLEST_MAP)):
             return candidate
         if last_map:
             fits.append(str(candidate))
     possible = f"compact can be {', '.join(fits)}" if fits else "use a larger dataset.image_size"
+    if factor == "auto" and fits:
+        raise StudyError(
+            f"no compact leaves the last convolution {SMALLEST_MAP} px of images of {image_size} px: {possible}"
+        )
     raise StudyError(f"images of {image_size} px do not pass this net at compact {factor}: {possible}")
 
 
@@ -63,16 +69,34 @@ def stride_positions(net: nn.Module, image_size: int, channels: int) -> dict[nn.
     return positions
 
 
-def fit(net: nn.Module, image_size: int, channels: int) -> int:
-    """Resize the fully connected layers to what reaches them; returns the last map's side in px, 0 if none passes."""
-    maps: list[int] = []
+def last_of_body(net: nn.Module, image_size: int, channels: int) -> nn.Conv2d | None:
+    """The last convolution of an image of `image_size` px, its published size, that makes more than a single pixel.
+
+    What stands on a single pixel there sees a pooled map: a gate's layers, or a classifier's.
+    """
+    found: list[nn.Conv2d] = []
+
+    def note(conv: nn.Conv2d, _inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        if output.shape[-1] > 1:
+            found.append(conv)
+
+    with hooked(net, nn.Conv2d, lambda conv: conv.register_forward_hook(note)):
+        trace(net.eval(), image_size, channels)
+    return found[-1] if found else None
+
+
+def fit(net: nn.Module, last: nn.Conv2d | None, image_size: int, channels: int) -> int:
+    """Resize the fully connected layers to what reaches them; returns the side of `last`'s map in px, 0 if the images
+    do not pass."""
+    side = 0
 
     def resize(linear: nn.Linear, inputs: tuple[torch.Tensor, ...]) -> None:
         if inputs[0].shape[-1] != linear.in_features:
             resize_linear(linear, inputs[0].shape[-1], linear.out_features)
 
-    def note(_conv: nn.Conv2d, _inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        maps.append(output.shape[-1])
+    def note(conv: nn.Conv2d, _inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        nonlocal side
+        side = output.shape[-1] if conv is last else side
 
     with (
         hooked(net, nn.Linear, lambda linear: linear.register_forward_pre_hook(resize)),
@@ -84,4 +108,4 @@ def fit(net: nn.Module, image_size: int, channels: int) -> int:
             trace(net.eval(), image_size, channels)
         except Exception:  # a kernel is larger than the map that it meets, or a library's net insists on its size
             return 0
-    return maps[-1]
+    return side

@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -65,10 +66,14 @@ class Clone:
                 store.execute(moved, (str(self.folder), str(twin.folder)))
         return twin
 
-    def made(self) -> dict[str, str]:
-        """The sha256 of dvc.lock and of every result."""
+    def made(self) -> dict[str, Any]:
+        """The sha256 of every result, and what dvc.lock records of every stage.
+
+        DVC appends stages to the lock in the order in which they first end, which side by side is chance.
+        """
         paths = [path for name in RESULTS for path in sorted((self.folder / name).rglob("*")) if path.is_file()]
-        return {str(path.relative_to(self.folder)): sha256(path) for path in [*paths, self.folder / "dvc.lock"]}
+        results = {str(path.relative_to(self.folder)): sha256(path) for path in paths}
+        return results | dict(YAML(typ="safe").load(self.folder / "dvc.lock")["stages"])
 
     def keep_claims(self) -> None:
         """The repository's own record of stage claims, which no study changes: a clone need not measure them again."""

@@ -9,6 +9,7 @@ import torch
 
 from ilsvrc_replay.architectures.layers import LocalResponseNorm
 from ilsvrc_replay.data.packing import Packed
+from ilsvrc_replay.data.parts import WHOLE
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Compute, Study
 from ilsvrc_replay.training import fit
@@ -41,7 +42,7 @@ def test_bfloat16_trains_as_well_and_to_other_weights(trained: dict[str, fit.Job
 def test_the_record_tells_of_it_and_the_default_record_does_not(trained: dict[str, fit.Job]) -> None:
     assert trained["fp32"].record["compute"] == {"device": "cpu", "threads": 1}
     assert trained["bf16"].record["compute"] == {"device": "cpu", "threads": 1, "precision": "bf16"}
-    assert fit.unusual(Compute(compile=True)) == {"compile": True}
+    assert fit.unusual(Compute(compile=True), WHOLE) == {"compile": True}
 
 
 def test_validation_is_in_full_precision(trained: dict[str, fit.Job]) -> None:

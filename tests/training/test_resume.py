@@ -148,7 +148,7 @@ def test_the_fingerprint_changes_with_the_code_that_decides_the_weights(
     for name in ("architectures/resnet.py", "architectures/vgg.py", "training/recipes.yaml", "data/draws.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
-    for name in ("compat", "devices", "params", "scores"):
+    for name in ("compat", "devices", "params", "ranks", "scores"):
         (tmp_path / f"{name}.py").write_text("")
     monkeypatch.setattr(resume, "PACKAGE", tmp_path)
     first = resume.fingerprint({"seed": 0}, "vgg")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard import curves, figures, page, tables
+from ilsvrc_replay.leaderboard import curves, figures, page, render
 from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.params import Study, load_study, run_name
 from ilsvrc_replay.stage import run_stage
@@ -42,7 +42,7 @@ def report(study: Study, rows: list[Row], weights: dict[str, str], results: Path
             runs = [run_name(entry, seed) for seed in study.seeds]
             tracker.register(entry, {run: weights[run] for run in runs})
         board = {f"{row['entry']}/{row['protocol']}/top1_err": row["top1_err"] for row in rows}
-        tracker.end_study(board, results, tables.narrow(study, rows), weights)
+        tracker.end_study(board, results, render.narrow(study, rows), weights)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ilsvrc_replay.checking import check
 from ilsvrc_replay.data import packing
+from ilsvrc_replay.data.parts import WHOLE
 from ilsvrc_replay.params import load_study, run_name
 from ilsvrc_replay.stage import chosen_run, run_stage
 from ilsvrc_replay.tracking import Tracker
@@ -20,7 +21,7 @@ def main() -> None:
     folder = Path("data/packed") / study.dataset.name
     packed = packing.load(folder)
     pretrained = study.entry(entry).recipe == "pretrained"
-    part = processes.WHOLE if pretrained else processes.join(study.compute)
+    part = WHOLE if pretrained else processes.join(study.compute)
     if pretrained:
         weights, record = published.set_up(study, entry, seed, packed)
         summary = f"{record['param_count']:,} parameters from {record['source']['file']}"

@@ -6,15 +6,14 @@ import csv
 import os
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from place import Place
 from ruamel.yaml import YAML
 
 from ilsvrc_replay.files import sha256
@@ -27,17 +26,16 @@ NETS = ("alexnet", "zfnet", "googlenet")  # of the study that tests share
 RESULTS = ("runs", "predictions", "metrics", "results", "data/packed", "data/raw")
 
 
-class Clone:
+class Clone(Place):
     """A working copy of the repository in a folder of its own, with no caches and no git identity of the user's.
 
     It is made where there is none yet.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, home = folder, folder.parent / "home"
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "GIT_"))}
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self.environment = kept | {"HOME": str(home), "PATH": path, "PYTHONPATH": str(folder / "src"), "CI": "true"}
+        home, path = folder.parent / "home", f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = {"HOME": str(home), "PATH": path, "PYTHONPATH": str(folder / "src"), "CI": "true"}
+        super().__init__(folder, ("DVC_", "MLFLOW_", "GIT_", "REPLAY_"), **environment)
         if not (folder / ".git").exists():
             folder.mkdir(parents=True, exist_ok=True)
             home.mkdir()
@@ -81,43 +79,6 @@ class Clone:
         lock = yaml.load(ROOT / "dvc.lock")
         lock["stages"] = {name: record for name, record in lock["stages"].items() if name == "claims"}
         yaml.dump(lock, self.folder / "dvc.lock")
-
-    def run(self, *command: str, code: int | None = 0, **environment: str) -> str:
-        """Run a command; asserts its exit status (any but 0 for None) and returns all that it said."""
-        result = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert (result.returncode == code) if code is not None else result.returncode, result.stdout
-        return result.stdout
-
-    def start(self, *command: str, **environment: str) -> subprocess.Popen:
-        """Start a command in a process group of its own."""
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (background ignores it)
-        )
-
-    def is_quiet(self, within: float = 15) -> bool:
-        """Whether no process works in the clone any more after some seconds."""
-        deadline = time.monotonic() + within
-        while any(works_in(path, self.folder) for path in Path("/proc").glob("[0-9]*/cwd")):
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.2)
-        return True
 
     def commit(self) -> None:
         self.run("git", "add", "-A")
@@ -182,13 +143,6 @@ def read_until(process: subprocess.Popen, word: str) -> str:
         if word in line:
             return said
     raise AssertionError(f"it ended before it said {word!r}: {said}")
-
-
-def works_in(cwd: Path, folder: Path) -> bool:
-    try:
-        return cwd.readlink().is_relative_to(folder)
-    except OSError:  # ended meanwhile, or not ours to look at
-        return False
 
 
 def stages_run(output: str) -> list[str]:

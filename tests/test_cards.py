@@ -55,8 +55,7 @@ def test_stages_at_once_see_a_gpu_each(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
-    command = f"echo $${{{VISIBLE}}} > ${{key}} && sleep 3"
-    stage = {"matrix": {"run": ["a", "b"]}, "cmd": command.replace("$$", "$").replace(f"${{{VISIBLE}}}", f"${VISIBLE}")}
+    stage = {"matrix": {"run": ["a", "b"]}, "cmd": f"echo ${VISIBLE} > ${{key}} && sleep 3"}
     with (tmp_path / "dvc.yaml").open("w") as file:
         YAML().dump({"stages": {"train": stage | {"outs": ["${key}"]}}}, file)
     launcher = Launcher(2, Cards(["5", "6"], 1))

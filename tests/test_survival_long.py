@@ -12,11 +12,11 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from clone import Clone, read_until, works_in
+from clone import Clone, read_until
 from mlflow import MlflowClient
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(5400)]
@@ -73,13 +73,10 @@ def test_a_study_killed_twenty_times_ends_in_the_same_bytes(unbroken: Clone, tmp
 def stages_of(clone: Clone) -> list[str]:
     """The stages whose script is at work in the clone."""
     found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (path / "cmdline").read_text().split("\0")
-        except OSError:
-            continue
-        if works_in(path / "cwd", clone.folder) and len(words) > 1 and words[1].startswith("pipelines/"):
-            found.append(Path(words[1]).stem)
+    for process in clone.processes():
+        with suppress(OSError):  # ended meanwhile
+            words = Path(f"/proc/{process}/cmdline").read_text().split("\0")
+            found += [Path(word).stem for word in words[1:2] if word.startswith("pipelines/")]
     return found
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -57,44 +56,12 @@ def show() -> None:
     Example: `replay show`; in a browser, open results/<study>/index.html.
     """
     study = load_study()
-    from ilsvrc_replay.leaderboard.render import published_single
+    from ilsvrc_replay.leaderboard import terminal
 
     folder = Path("results") / study.study
     if not (folder / "leaderboard.json").exists():
         raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`")
-    board = files.read_json(folder / "leaderboard.json")
-    baseline = board["baseline"]
-    table = Table(
-        title=f"Study {study.study}: top-1 error on {baseline['images']:,} images of {study.dataset.name}",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        pad_edge=False,
-    )
-    # What is the same in every row stands in the files alone: the board fits a terminal of 80 columns.
-    varying = [name for name in ("recipe", "protocol") if len({row[name] for row in board["rows"]}) > 1]
-    for name in ("year", "entry", *varying):
-        table.add_column(name, no_wrap=True)
-    for name in ("error %", "95 %", "one net*", "headline*"):
-        table.add_column(name, no_wrap=True, justify="right")
-    for row in board["rows"]:
-        table.add_row(
-            str(row["year"] or ""),
-            row["entry"] if row["kind"] == "single" else f"{row['entry']} (ensemble)",
-            *(row[name] for name in varying),
-            f"{row['top1_err']:.2f}",
-            f"{row['top1_err_low']:.2f}–{row['top1_err_high']:.2f}",
-            published_single(row).partition(" (")[0],
-            str(row["headline_top5_err"] or ""),
-        )
-    console = wide_console()
-    console.print(table)
-    console.print(
-        f"On the same images guessing errs in {baseline['chance_top1_err']:.1f} % and a linear classifier in"
-        f" {baseline['linear_top1_err']:.2f} %.\n"
-        "* published ImageNet errors, top-1 / top-5 of one net and top-5 of the famous ensemble: compare their order,"
-        " not their size\n"
-        f"Files: {folder}/leaderboard.md, .csv and .json; to look at in a browser: {folder}/index.html"
-    )
+    terminal.show(wide_console(), study, files.read_json(folder / "leaderboard.json"), folder)
 
 
 @app.command()

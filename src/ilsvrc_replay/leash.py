@@ -1,7 +1,8 @@
 """No process outlives the one that started it, however that one ended (Linux).
 
 `python -m ilsvrc_replay.leash PARENT COMMAND...` becomes COMMAND, which the kernel terminates when the process PARENT
-dies. That holds DVC to the launcher. DVC starts a stage by a shell that would live on; `watch` holds a stage to both.
+dies. That holds DVC to the launcher. DVC starts a stage by a shell that would live on; `watch` holds a stage to both,
+and to a DVC that was gone before the stage had loaded its libraries.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+HOLDER = "REPLAY_HOLDER"  # the process that COMMAND became: the DVC of a stage
 GRACE = 10  # seconds that a stage has to end by itself once it is told to
 
 
@@ -26,6 +28,7 @@ def become(parent: int, command: list[str]) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # it has died meanwhile
         sys.exit(128 + signal.SIGTERM)
+    os.environ[HOLDER] = str(os.getpid())
     os.execvp(command[0], command)  # noqa: S606 (a command of the launcher's)
 
 
@@ -34,13 +37,19 @@ def watch() -> None:
     if "DVC_STAGE" not in os.environ:
         return
     above = [os.getppid()]
-    if not name(above[0]).startswith(("dvc", "python")):
+    if HOLDER in os.environ:
+        above.append(int(os.environ[HOLDER]))
+    elif not is_dvc(above[0]):
         above.append(parent_of(above[0]))  # DVC's shell, then DVC
-    descriptors = []
-    for process in above:
-        with suppress(OSError, AttributeError):  # gone, or not on Linux
-            descriptors.append(os.pidfd_open(process))
-    if descriptors:
+    if above[-1] <= 1 and not is_dvc(above[-1]):  # the shell, or this process, has been left to init
+        os.kill(os.getpid(), signal.SIGTERM)
+    try:
+        descriptors = [os.pidfd_open(process) for process in above]
+    except ProcessLookupError:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except (OSError, AttributeError):  # not on Linux
+        return
+    else:
         threading.Thread(target=end_with, args=(descriptors,), daemon=True).start()
 
 
@@ -55,11 +64,11 @@ def end_with(descriptors: list[int]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def name(process: int) -> str:
+def is_dvc(process: int) -> bool:
     try:
-        return Path(f"/proc/{process}/comm").read_text().strip()
+        return Path(f"/proc/{process}/comm").read_text().startswith(("dvc", "python"))
     except OSError:
-        return ""
+        return False
 
 
 def parent_of(process: int) -> int:

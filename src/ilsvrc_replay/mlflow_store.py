@@ -130,13 +130,13 @@ class Store:
             registering.register(self.client, f"{self.study}-{entry}", runs, {STUDY: self.study, "entry": entry})
 
     def end_study(
-        self, metrics: dict[str, float], results: str, description: str, at: int, weights: dict[str, str] | None = None
+        self, metrics: dict[str, float], results: str, description: str, at: int, weights: dict[str, str]
     ) -> None:
         """Close the parent run with the board: its errors as metrics, its files and the page as artifacts."""
         parent = self.open_study(at)
         self.log(metrics, 0, at, parent)
         self.client.log_artifacts(parent, str(root() / results), "results")
-        note = "\n".join([description, *self.children(weights or {})])
+        note = "\n".join([description, *self.children(weights)])
         self.client.set_tag(parent, "mlflow.note.content", note)
         self.client.set_terminated(parent, "FINISHED", end_time=at)
         self.parent = None
@@ -146,8 +146,6 @@ class Store:
 
         The links hold in MLflow's own pages, where the part behind the # is the page.
         """
-        if not weights:
-            return []
         titles = "| run | val top-1 error % | test top-1 error % | parameters |"
         lines = ["", "## The runs", "", titles, "|---|---:|---:|---:|"]
         for name, checksum in weights.items():

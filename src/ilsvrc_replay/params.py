@@ -65,7 +65,6 @@ class Compute(Strict):
     threads: int = Field(2, ge=1, description="CPU threads; part of the result, as sums round differently")
     deterministic: bool = Field(True, description="the same bytes at every run on the same kind of machine")
     precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of training; tests are always in fp32")
-    compile: bool = Field(False, description="train by torch.compile, which needs a C++ compiler; tests do not")
     devices: int = Field(1, ge=1, description="GPUs of a machine that train one net together; on CPUs processes")
     nodes: int = Field(1, ge=1, description="machines with `devices` each that train one net together")
     strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true"] = Field(

@@ -1,4 +1,4 @@
-"""Half precision and compiled nets: asked for by name, told in the record, and no part of the default."""
+"""Half precision: asked for by name, told in the record, and no part of the default."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import torch
 
 from ilsvrc_replay.architectures.layers import LocalResponseNorm
 from ilsvrc_replay.data.packing import Packed
-from ilsvrc_replay.data.parts import WHOLE
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Compute, Study
 from ilsvrc_replay.training import fit
@@ -42,7 +41,6 @@ def test_bfloat16_trains_as_well_and_to_other_weights(trained: dict[str, fit.Job
 def test_the_record_tells_of_it_and_the_default_record_does_not(trained: dict[str, fit.Job]) -> None:
     assert trained["fp32"].record["compute"] == {"device": "cpu", "threads": 1}
     assert trained["bf16"].record["compute"] == {"device": "cpu", "threads": 1, "precision": "bf16"}
-    assert fit.unusual(Compute(compile=True), WHOLE) == {"compile": True}
 
 
 def test_validation_is_in_full_precision(trained: dict[str, fit.Job]) -> None:
@@ -65,14 +63,3 @@ def test_response_normalisation_is_computed_in_full_precision() -> None:
 def test_what_a_cpu_cannot_do_is_refused(study: Callable[..., Study], packed: Packed) -> None:
     with pytest.raises(StudyError, match=r"compute\.precision is fp16, which CPUs do not train in: use bf16 or fp32"):
         fit.set_up(computed(study("zfnet"), precision="fp16"), "net", 0, packed)
-
-
-@pytest.mark.long
-def test_a_compiled_net_learns_the_same(study: Callable[..., Study], packed: Packed) -> None:
-    curves = {}
-    for compiled in (False, True):
-        job = fit.set_up(computed(study("resnet50", epochs=0.3), compile=compiled), "net", 0, packed)
-        net = fit.run(job, [])
-        assert not any(name.startswith("_orig_mod") for name in net.state_dict())
-        curves[compiled] = job.module.curve
-    assert curves[True][0]["train_loss"] == pytest.approx(curves[False][0]["train_loss"], rel=1e-2)

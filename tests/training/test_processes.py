@@ -11,12 +11,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import make_study
+from place import Place
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
@@ -32,20 +32,19 @@ HARD = {"batch_size": 33, "epochs": 0.3, "dropout": 0.5, "crop": {"kind": "pad"}
 RUN = Path("runs/net-0")
 
 
-class Workplace:
+class Workplace(Place):
     """A folder with packed digits and a study of one entry, in which the stage runs."""
 
     def __init__(self, folder: Path, architecture: str, **entry: object) -> None:
-        raw, self.folder, self.packed = folder / "raw", folder, folder / "data/packed/digits"
+        started_by = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_", "DVC_", "MLFLOW_", "REPLAY_")
+        super().__init__(folder, started_by, PYTHONPATH=str(ROOT / "src"), PYTHONUNBUFFERED="1")
+        raw, target = folder / "raw", folder / "data/packed/digits"
         raw.mkdir()
-        self.packed.mkdir(parents=True)
+        target.mkdir(parents=True)
         digits.acquire(raw, None)
-        packing.pack(digits.read(raw), "digits", 32, 197, self.packed)
+        packing.pack(digits.read(raw), "digits", 32, 197, target)
         self.study = make_study(architecture, **HARD | entry)
         self.write(devices=2)
-        started_by = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_", "DVC_", "MLFLOW_")
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(started_by)}
-        self.environment = kept | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
 
     def write(self, **compute: object) -> None:
         content = self.study.model_dump(exclude_unset=True)
@@ -54,45 +53,10 @@ class Workplace:
             YAML().dump(content, file)
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen:
-        return subprocess.Popen(
-            command or [sys.executable, *STAGE],
-            cwd=self.folder,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def run(self, *command: str, code: int = 0, **environment: str) -> str:
-        process = self.start(*command, **environment)
-        said = process.communicate()[0]
-        assert process.returncode == code, said
-        return said
+        return super().start(*(command or (sys.executable, *STAGE)), **environment)
 
     def made(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in (self.folder / RUN).iterdir()}
-
-
-def works(folder: Path) -> list[int]:
-    """The processes that work in `folder`, without those that ended and wait to be noticed."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if (path / "cwd").readlink() == folder:
-                found.append(int(path.name))
-        except OSError:
-            continue
-    return sorted(found)
-
-
-def is_quiet(folder: Path) -> bool:
-    deadline = time.monotonic() + 10
-    while works(folder):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def same(place: Workplace, packed: Packed, said: str) -> None:
@@ -116,7 +80,7 @@ def same(place: Workplace, packed: Packed, said: str) -> None:
 def test_two_processes_draw_the_curve_of_one_and_as_many_images_are_tested(tmp_path: Path, packed: Packed) -> None:
     place = Workplace(tmp_path, "googlenet")
     same(place, packed, place.run())
-    assert is_quiet(tmp_path)
+    assert place.is_quiet()
     study = load_study(tmp_path / "params.yaml")
     assert study.compute.devices == 2
     metrics = evaluate(study, "net", packed, tmp_path / RUN, tmp_path / "net-0.npz")
@@ -173,13 +137,13 @@ def test_a_training_that_loses_a_process_ends_and_goes_on_to_the_same_bytes(
     said = ""
     while " epoch " not in said:
         said += process.stdout.readline()
-    os.kill(([process.pid] + [other for other in works(tmp_path) if other != process.pid])[whose], number)
+    os.kill([process.pid, *(other for other in place.processes() if other != process.pid)][whose], number)
     said += process.communicate()[0]
     assert process.returncode == code, said
     assert "Traceback" not in said
     if whose:
         assert said.count("error: process 2 of 2 was ended by SIGKILL; run it again to go on from what was kept") == 1
-    assert is_quiet(tmp_path)
+    assert place.is_quiet()
     assert not list((tmp_path / RUN).glob("*")), "nothing half-made"
     assert "net-0  going on after step" in place.run()
     assert place.made() == made
@@ -202,7 +166,7 @@ def test_a_process_that_would_wait_for_a_lost_one_for_ever_ends(tmp_path: Path) 
     (tmp_path / "hangs.py").write_text(HANGS)
     said = place.run(sys.executable, "hangs.py", code=1)
     assert said == "error: process 2 of 2 ended with status 3; run it again to go on from what was kept\n"
-    assert is_quiet(tmp_path)
+    assert place.is_quiet()
 
 
 @pytest.mark.long
@@ -211,5 +175,5 @@ def test_a_training_that_diverges_says_so_once(tmp_path: Path) -> None:
     said = place.run(code=1)
     assert said.count("error: the loss is not a number any more at step") == 1
     assert "Traceback" not in said
-    assert is_quiet(tmp_path)
+    assert place.is_quiet()
     assert not (tmp_path / RUN / "weights.safetensors").exists()

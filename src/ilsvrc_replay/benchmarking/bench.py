@@ -126,7 +126,6 @@ def described(study: Study, job: fit.Job, packed: Packed) -> dict[str, Any]:
         "image_size": packed.shape["image_size"],
         "device": job.device.type,
         "precision": study.compute.precision,
-        "compile": study.compute.compile,
         "threads": study.compute.threads,
     }
 

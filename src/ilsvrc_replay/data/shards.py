@@ -81,7 +81,7 @@ class Shards:
     A slice is a stretch, nothing decoded yet; a tensor of numbers takes images out, decoded, and `to` all of them.
     """
 
-    device, ndim, dtype = torch.device("cpu"), 4, torch.uint8
+    device = torch.device("cpu")
 
     def __init__(self, files: Files, stretch: range) -> None:
         self.files, self.stretch = files, stretch

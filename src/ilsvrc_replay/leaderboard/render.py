@@ -132,9 +132,25 @@ def markdown_row(row: Row) -> str:
         f"{row['param_count']:,}",
         f"{1000 * row['gmacs']:.2f}",
         row["protocol"],
-        f"{row['top1_err']:.2f} ({row['top1_err_low']:.2f}–{row['top1_err_high']:.2f})",
+        top1(row),
         f"{row['top5_err']:.2f}",
         published_single(row),
         row["headline_top5_err"] or "",
     )
     return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def top1(row: Row) -> str:
+    """ "14.64 (13.96–15.35)": the top-1 error in % with its interval."""
+    return f"{row['top1_err']:.2f} ({row['top1_err_low']:.2f}–{row['top1_err_high']:.2f})"
+
+
+def narrow(study: Study, rows: list[Row]) -> str:
+    """The board as Markdown that fits a column of text."""
+    titles = ("year", "entry", "tested by", "top-1 error % (95 %)", "ImageNet, headline: top-5 %")
+    lines = [f"# Leaderboard of the study `{study.study}`", "", f"| {' | '.join(titles)} |", "|---:|---|---|---:|---:|"]
+    for row in rows:
+        entry = row["entry"] if row["kind"] == "single" else f"*{row['entry']}*, ensemble"
+        cells = (row["year"] or "", entry, row["protocol"], top1(row), row["headline_top5_err"] or "")
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join([*lines, ""])

@@ -118,19 +118,3 @@ def protocols(study: Study, rows: list[Row]) -> list[tuple[str, str]]:
 def column_of(rows: list[Row], key: str) -> list[Any]:
     """The different values of a column, in the rows' order."""
     return list(dict.fromkeys(row[key] for row in rows))
-
-
-def narrow(study: Study, rows: list[Row]) -> str:
-    """The board as Markdown that fits a column of text."""
-    titles = ("year", "entry", "tested by", "top-1 error % (95 %)", "ImageNet, headline: top-5 %")
-    lines = [f"# Leaderboard of the study `{study.study}`", "", f"| {' | '.join(titles)} |", "|---:|---|---|---:|---:|"]
-    for row in rows:
-        cells = (
-            str(row["year"] or ""),
-            row["entry"] if row["kind"] == "single" else f"*{row['entry']}*, ensemble",
-            row["protocol"],
-            f"{row['top1_err']:.2f} ({row['top1_err_low']:.2f}–{row['top1_err_high']:.2f})",
-            str(row["headline_top5_err"] or ""),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])

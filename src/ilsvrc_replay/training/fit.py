@@ -79,8 +79,6 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed, part: Part 
     }
     materialise(net, architecture, recipe.init, seed, recipe.zero_residuals, recipe.norm_bias)
     set_dropout(net, recipe.dropout)
-    if study.compute.compile:
-        net.compile()
 
     images, labels = resident(packed.images("train"), device), packed.labels("train").to(device)
     if recipe.batch_size > len(labels):
@@ -130,7 +128,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed, part: Part 
 def unusual(compute: Compute, part: Part) -> dict[str, Any]:
     """How a training computes, as far as it is not the default."""
     several = {"processes": part.count} if part.count > 1 else {}
-    return compute.model_dump(include={"precision", "compile"}, exclude_defaults=True) | several
+    return compute.model_dump(include={"precision"}, exclude_defaults=True) | several
 
 
 def check_part(entry: str, net: nn.Module, batch_size: int, val_images: int, part: Part, device: torch.device) -> None:

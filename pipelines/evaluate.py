@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ilsvrc_replay import files
 from ilsvrc_replay.data import packing
+from ilsvrc_replay.devices import enough_memory
 from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.params import load_study, run_name
 from ilsvrc_replay.stage import chosen_run, run_stage
@@ -15,7 +16,8 @@ def main() -> None:
     name = run_name(entry, seed)
     packed = packing.load(Path("data/packed") / study.dataset.name)
     raw = Path("data/raw") / study.dataset.name
-    metrics = evaluate(study, entry, packed, Path("runs") / name, Path("predictions") / f"{name}.npz", raw)
+    with enough_memory(f"evaluation.batch_size, which is {study.evaluation.batch_size}"):
+        metrics = evaluate(study, entry, packed, Path("runs") / name, Path("predictions") / f"{name}.npz", raw)
     files.write_json(Path("metrics") / f"{name}.json", metrics)
     for protocol in study.protocols(entry):
         measured = metrics[protocol]

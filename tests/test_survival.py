@@ -37,18 +37,6 @@ def test_runs_one_after_the_other_give_the_same_bytes_as_side_by_side(clone: Clo
     assert clone.made() == before
 
 
-def test_a_clone_that_pulls_a_finished_study_has_nothing_to_do(clone: Clone, tmp_path: Path) -> None:
-    clone.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
-    clone.run("dvc", "push")
-    clone.commit()
-    (tmp_path / "home").mkdir()
-    clone.run("git", "clone", "-q", str(clone.folder), str(tmp_path / "fresh"))
-    fresh = Clone(tmp_path / "fresh")
-    fresh.run("dvc", "pull")
-    assert fresh.made() == clone.made()
-    assert "everything is up to date" in fresh.run("replay", "run")
-
-
 def test_a_failed_run_is_named_and_stops_no_other(clone: Clone) -> None:
     clone.set("entries.zfnet.lr", 1e6)
     clone.set("entries.alexnet.lr", 0.03)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ilsvrc_replay import files, launcher
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, disk_trouble
 from ilsvrc_replay.params import load_study
 
 EPILOG = "Begin with `replay doctor`, then `replay run`. After an edit: `replay run`, then `replay compare HEAD`."
@@ -249,9 +249,12 @@ def wide_console() -> Console:
 
 
 def run() -> None:
-    """The entry point: a StudyError is one line and exit status 1."""
+    """The entry point: a StudyError or a disk's trouble is one line and exit status 1."""
     try:
         app()
-    except StudyError as error:
-        typer.echo(f"error: {error}", err=True)
+    except (StudyError, OSError) as error:
+        line = disk_trouble(error) if isinstance(error, OSError) else error
+        if line is None:
+            raise
+        typer.echo(f"error: {line}", err=True)
         sys.exit(1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from ilsvrc_replay.errors import StudyError
@@ -19,3 +22,14 @@ def choose_device(compute: Compute) -> torch.device:
         return torch.device("cpu")
     torch.backends.cudnn.benchmark = not compute.deterministic
     return torch.device("cuda")
+
+
+@contextmanager
+def enough_memory(lower: str) -> Iterator[None]:
+    """Raises StudyError, which says what to `lower`, if the block uses up the memory of the machine or the GPU."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error):
+            raise StudyError(f"out of memory: lower {lower}") from None
+        raise

@@ -1,5 +1,27 @@
 """The one error that a person who runs the study is meant to read."""
 
+from __future__ import annotations
+
+import errno
+
+DISK = {
+    errno.ENOSPC: "the disk is full: make room and run again",
+    errno.EDQUOT: "the disk quota is used up: make room and run again",
+    errno.EFBIG: "the file is larger than this process may write (ulimit -f): raise the limit and run again",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "there is no permission for it",
+    errno.EPERM: "there is no permission for it",
+    errno.EIO: "the disk does not work",
+}
+
 
 class StudyError(Exception):
     """Bad input or a failed run: one line that names the key, file or image and says what to do."""
+
+
+def disk_trouble(error: OSError) -> StudyError | None:
+    """The line for a disk that does not take or give a file; None for any other error."""
+    reason = DISK.get(error.errno)
+    if error.errno is None and "requested and" in str(error):  # numpy's words for a file that was cut short
+        reason = DISK[errno.ENOSPC]
+    return StudyError(f"{error.filename or 'a file'} cannot be used: {reason}") if reason else None

@@ -28,7 +28,7 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path to write to, which becomes `path` only if the block ends well."""
+    """A path to write to, which becomes `path` only if the block ends well. An OSError names `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -36,6 +36,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         with partial.open("rb") as file:
             os.fsync(file.fileno())  # else a power cut could leave the name without the content
         partial.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write that fails does not know its file
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -51,6 +54,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield partial
         shutil.rmtree(path, ignore_errors=True)
         partial.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -13,7 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import FrameType
 
@@ -26,6 +27,9 @@ from ilsvrc_replay.tracking import LATER, sync
 from ilsvrc_replay.watching import log, pieces, watcher
 
 BUSY, TRIES = "is busy", 20  # DVC's word for a file that another stage is just recording
+KILLED = "exited with -9"  # and for a process that got SIGKILL
+WANT = "error: killed, perhaps for want of memory: lower batch_size or --jobs"
+RUN = ("train@", "evaluate@")  # the stages of a run begin so
 
 
 class Launcher:
@@ -33,7 +37,9 @@ class Launcher:
 
     def __init__(self, jobs: int, cards: Cards | None = None) -> None:
         self.jobs, self.cards = jobs, cards or Cards([], 1)
+        self.pool = ThreadPoolExecutor(jobs)
         self.running: set[subprocess.Popen] = set()
+        self.forced: set[str] = set()
         self.stopping = False
         self.lock = threading.Lock()
         self.watcher = watcher()
@@ -53,55 +59,58 @@ class Launcher:
             print("everything is up to date")
             return
         previous = signal.signal(signal.SIGTERM, interrupt)
-        pool = ThreadPoolExecutor(self.jobs)
         self.watcher.__enter__()
         try:
-            if {"acquire", "prepare", "architecture"} & {stage.partition("@")[0] for stage in todo}:
-                for first in ("acquire", "prepare", "architecture"):
-                    self.must(first)
-                todo = pending()
-            names = [run_name(entry, seed) for entry, seed in study.runs]
-            names = [name for name in names if todo & {f"train@{name}", f"evaluate@{name}"}]
-            chains = [pool.submit(self.chain, name) for name in reversed(names)]  # later nets are heavier: start first
-            beside = {name: pool.submit(self.stage, name) for name in ("claims", "viewer") if name in todo}
-            failed = [stage for chain in chains if (stage := chain.result())]
-            failed += [name for name, done in beside.items() if not done.result()]
-            if failed:
-                with suppress(StudyError):  # is said by `replay sync`
-                    sync()
-                raise StudyError(f"failed: {', '.join(map(with_log, sorted(failed)))}; the others are done")
-            self.must("aggregate")
-            # Forced after a training: equal weights would let DVC skip it, and the study in MLflow would stay open.
-            self.must("page", *(["--force"] if names else []))
+            self.work(study, todo)
         except KeyboardInterrupt:
             self.stop()
             raise
         finally:
-            pool.shutdown()
+            self.pool.shutdown()
             self.watcher.__exit__(None, None, None)
             signal.signal(signal.SIGTERM, previous)
 
-    def chain(self, name: str) -> str | None:
-        """Train and evaluate one run; returns the stage that failed, if any."""
-        return next((stage for stage in (f"train@{name}", f"evaluate@{name}") if not self.stage(stage)), None)
+    def work(self, study: Study, todo: set[str]) -> None:
+        """Run what is `todo`: the data with all that needs none of it, then the runs, then the board."""
+        runs = [run_name(entry, seed) for entry, seed in study.runs]
+        kinds = {stage.partition("@")[0] for stage in todo}
+        first = [self.begin("acquire", "prepare")] if kinds & {"acquire", "prepare"} else []
+        first += [self.begin("architecture")] if "architecture" in kinds else []
+        beside = [self.begin(name) for name in ("claims", "viewer") if name in todo]
+        end(first)
+        if first and not todo >= {f"train@{run}" for run in runs}:  # what they made may differ from before, or not
+            todo = pending()
+        runs = [run for run in runs if todo & {kind + run for kind in RUN}]
+        chains = [self.begin(*(kind + run for kind in RUN)) for run in reversed(runs)]  # later nets are heavier
+        try:
+            end([*chains, *beside])
+        except StudyError as error:
+            with suppress(StudyError):  # is said by `replay sync`
+                sync()
+            raise StudyError(f"{error}; the others are done") from None
+        end([self.begin("aggregate")])
+        # Forced after a training: equal weights would let DVC skip it, and the study in MLflow would stay open.
+        self.forced = {"page"} if runs else set()
+        end([self.begin("page")])
 
-    def must(self, name: str, *options: str) -> None:
-        if not self.stage(name, *options):
-            raise StudyError(f"failed: {with_log(name)}")
+    def begin(self, *stages: str) -> Future[str | None]:
+        """Run stages one after the other, as soon as there is a place; the result is the one that failed, if any."""
+        return self.pool.submit(lambda: next((stage for stage in stages if not self.stage(stage)), None))
 
-    def stage(self, name: str, *options: str) -> bool:
+    def stage(self, name: str) -> bool:
         """Run one stage if it is not up to date; False if it failed."""
         self.watcher.begin(name)
         try:
-            if not name.startswith(("train@", "evaluate@")):
-                return self.try_stage(name, {}, *options)
+            if not name.startswith(RUN):
+                return self.try_stage(name, {})
             with self.cards.taken() as environment:
-                return self.try_stage(name, environment | {LATER: "1"}, *options)
+                return self.try_stage(name, environment | {LATER: "1"})
         finally:
             self.watcher.end(name)
 
-    def try_stage(self, name: str, environment: dict[str, str], *options: str) -> bool:
-        command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *options, name]
+    def try_stage(self, name: str, environment: dict[str, str]) -> bool:
+        forced = ["--force"] if name in self.forced else []
+        command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *forced, name]
         for _ in range(TRIES):
             with self.lock:
                 if self.stopping:
@@ -121,6 +130,8 @@ class Launcher:
                 self.running.discard(process)
             if process.returncode == 0:
                 return True
+            if KILLED in said:
+                self.watcher.line(name, WANT, sys.stderr)
             if BUSY not in said:
                 return False
             time.sleep(0.5)
@@ -168,6 +179,13 @@ class Launcher:
                     break
             else:
                 return
+
+
+def end(started: Iterable[Future[str | None]]) -> None:
+    """Wait for all of them. Raises StudyError naming the stages that failed."""
+    failed = sorted(stage for done in started if (stage := done.result()))
+    if failed:
+        raise StudyError(f"failed: {', '.join(map(with_log, failed))}")
 
 
 def interrupt(_signal: int, _frame: FrameType | None) -> None:

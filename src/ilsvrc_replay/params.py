@@ -88,11 +88,12 @@ class Evaluation(Strict):
 class Schedule(Strict):
     """How the learning rate falls over the training, `progress` running from 0 to 1."""
 
-    kind: Literal["constant", "step", "staircase", "cosine", "poly"]
+    kind: Literal["constant", "step", "staircase", "cosine", "poly", "plateau"]
     warmup: float = Field(0.0, ge=0, lt=1, description="share of the training in which the rate first rises from 0")
     at: list[Fraction] = Field(default=[], description="step: fractions of the training at which the rate falls")
     every: Fraction = Field(0.02, description="staircase: the rate falls after every such fraction of the training")
-    factor: float = Field(0.1, gt=0, lt=1, description="step, staircase: what the rate is multiplied by each time")
+    patience: int = Field(3, ge=1, description="plateau: validations without a lower error until it falls")
+    factor: float = Field(0.1, gt=0, lt=1, description="step, staircase, plateau: what it is multiplied by each time")
     power: float = Field(1.0, gt=0, description="poly: the rate is (1 - progress) ** power")
 
 

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from types import FrameType
 
 from ilsvrc_replay import leash
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, disk_trouble
 from ilsvrc_replay.ranks import rank
 
 TERMINATED = 128 + signal.SIGTERM
 
 
 def run_stage(stage: Callable[[], None]) -> None:
-    """Call `stage`; exits with 1 on a StudyError, 130 on Ctrl-C and 143 when terminated.
+    """Call `stage`; exits with 1 on a StudyError or a disk's trouble, 130 on Ctrl-C and 143 when terminated.
 
     Lightning leaves with 0 when it is terminated, and DVC would then take a half-trained net for a finished one.
     """
@@ -25,9 +25,12 @@ def run_stage(stage: Callable[[], None]) -> None:
     speaks = rank().local == 0  # asked now, as Lightning clears the environment that says it
     try:
         stage()
-    except StudyError as error:
+    except (StudyError, OSError) as error:
+        line = disk_trouble(error) if isinstance(error, OSError) else error
+        if line is None:
+            raise
         if speaks:  # the processes of one training all raise it
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {line}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("error: interrupted; nothing unfinished was kept", file=sys.stderr)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
@@ -42,6 +43,20 @@ def test_an_override_with_the_default_value_still_overrides(study: Callable[...,
 )
 def test_schedules(schedule: Schedule, at: list[float], expected: list[float]) -> None:
     assert [rate(schedule, progress) for progress in at] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("patience", [1, 2, 3])
+def test_a_rate_falls_on_plateaus_as_torch_lets_it_fall(patience: int) -> None:
+    errors = (40 * 0.9 ** np.arange(60) + np.random.default_rng(0).normal(0, 2, 60)).round(1).tolist()
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience - 1, threshold=0)
+    schedule, rates = Schedule(kind="plateau", factor=0.5, patience=patience), []
+    for end in range(60):
+        rates.append(optimizer.param_groups[0]["lr"])
+        assert rate(schedule, end / 60, errors[:end]) == pytest.approx(rates[-1], rel=1e-9), end
+        scheduler.step(errors[end])
+    assert len(set(rates)) > 3
 
 
 PAPERS = [  # epoch: rate, as the papers state them

@@ -13,7 +13,7 @@ from pytorch_lightning import Callback
 
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.params import Study
+from ilsvrc_replay.params import Schedule, Study
 from ilsvrc_replay.training import fit, outputs, resume
 
 Make = Callable[..., Study]
@@ -66,6 +66,7 @@ def train(study: Study, packed: Packed, folder: Path, *callbacks: Callback) -> t
         ("resnet50", {"epochs": 0.2, "compact": 2}, [KillAt(2), KillAt(3), KillAt(5)]),
         ("alexnet", {"epochs": 0.3, "optimizer": "rmsprop", "average": "ema", "clip": 1.0}, [KillAt(2), KillAt(5)]),
         ("alexnet", {"epochs": 0.3, "average": "polyak"}, [KillAt(5), KillAt(9)]),
+        ("alexnet", {"epochs": 0.3, "lr": 1e-9, "schedule": Schedule(kind="plateau", patience=1)}, [KillAt(5, True)]),
     ],
 )
 def test_a_killed_training_ends_in_the_same_bytes(

@@ -20,7 +20,7 @@ from ilsvrc_replay.data.batches import OrderedBatches, TrainingBatches, resident
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.data.parts import WHOLE, Part
 from ilsvrc_replay.data.views import test_view, training_view
-from ilsvrc_replay.devices import choose_device
+from ilsvrc_replay.devices import choose_device, enough_memory
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Compute, Study
 from ilsvrc_replay.training.module import Classifier
@@ -146,13 +146,14 @@ def check_part(entry: str, net: nn.Module, batch_size: int, val_images: int, par
 def run(job: Job, callbacks: list[Callback], keeper: Keeper | None = None) -> nn.Module:
     """Train, from what `keeper` has kept if it has; returns the net on the CPU.
 
-    Raises StudyError if the training diverges.
+    Raises StudyError if the training diverges or does not fit into memory.
     """
     done = job.training.next = keeper.steps_done() if keeper else 0
     intervals = job.intervals - done // job.training.interval
     trainer = make_trainer(job, [SameStart(done), *callbacks, *([keeper] if keeper else [])], intervals)
     state = keeper.path if done else None
-    trainer.fit(job.module, job.training, job.validation, ckpt_path=state, weights_only=True)
+    with enough_memory(f"entries.{job.record['entry']}.batch_size, which is {job.module.recipe.batch_size}"):
+        trainer.fit(job.module, job.training, job.validation, ckpt_path=state, weights_only=True)
     return job.module.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()
 
 

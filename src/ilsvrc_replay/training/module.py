@@ -56,10 +56,11 @@ class Classifier(LightningModule):
 
     def configure_optimizers(self) -> dict:
         optimizer = make_optimizer(self.recipe, self.net)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: rate(self.recipe.schedule, min(step / self.steps, 1))
-        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def rate(self, step: int) -> float:
+        return rate(self.recipe.schedule, min(step / self.steps, 1), [row["val_top1_err"] for row in self.curve])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["curve"] = self.curve

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ilsvrc_replay import files
@@ -61,7 +61,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> tuple[di
 def write(folder: Path, weights: dict[str, Tensor], record: dict[str, Any]) -> dict[str, Any]:
     """Write the three files of a run into `folder`, the curve without a row; returns the full record."""
     with files.whole_file(folder / WEIGHTS) as partial:
-        save_file(weights, partial)
+        partial.write_bytes(save(weights))
     files.write_text(folder / CURVES, HEADER)
     record = {**record, "weights_sha256": files.sha256(folder / WEIGHTS)}
     files.write_json(folder / RECORD, record)

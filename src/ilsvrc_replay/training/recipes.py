@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -31,20 +32,33 @@ def resolve(entry: Entry) -> Recipe:
     return recipe.model_copy(update=entry.overrides)
 
 
-def rate(schedule: Schedule, progress: float) -> float:
+def rate(schedule: Schedule, progress: float, errors: Sequence[float] = ()) -> float:
     """The factor on the learning rate after the share `progress` (0..1) of the training.
 
-    A warm-up rises along a line; the rest of the schedule then runs over what is left.
+    `errors` are those of the validations so far, on which kind plateau depends. A warm-up rises along a line; the rest
+    of the schedule then runs over what is left.
     """
     if progress < schedule.warmup:
         return progress / schedule.warmup
     progress = (progress - schedule.warmup) / (1 - schedule.warmup)
-    if schedule.kind == "step":
-        return schedule.factor ** sum(progress >= fraction for fraction in schedule.at)
-    if schedule.kind == "staircase":
-        return schedule.factor ** math.floor(progress / schedule.every + 1e-9)
     if schedule.kind == "cosine":
         return 0.5 * (1 + math.cos(math.pi * progress))
     if schedule.kind == "poly":
         return (1 - progress) ** schedule.power
-    return 1.0
+    falls = {
+        "step": sum(progress >= fraction for fraction in schedule.at),
+        "staircase": math.floor(progress / schedule.every + 1e-9),
+        "plateau": plateaus(errors, schedule.patience),
+    }
+    return schedule.factor ** falls.get(schedule.kind, 0)
+
+
+def plateaus(errors: Sequence[float], patience: int) -> int:
+    """How often `patience` errors in turn have not been lower than the lowest before; each is counted once."""
+    lowest, waited, count = math.inf, 0, 0
+    for error in errors:
+        waited = 0 if error < lowest else waited + 1
+        lowest = min(error, lowest)
+        if waited == patience:
+            waited, count = 0, count + 1
+    return count

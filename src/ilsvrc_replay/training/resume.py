@@ -9,6 +9,7 @@ holds, without the places of Lightning's loops: these say where in an epoch it i
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -28,7 +29,7 @@ from pytorch_lightning import Callback, Trainer
 
 from ilsvrc_replay import files
 from ilsvrc_replay.architectures.registry import FAMILIES
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, disk_trouble
 from ilsvrc_replay.leash import GRACE
 from ilsvrc_replay.ranks import FOLLOWS
 from ilsvrc_replay.scratch import locked, scratch
@@ -97,7 +98,11 @@ class Keeper(Callback):
             self.stop(trainer)
         elapsed = time.monotonic() - self.kept
         if elapsed >= max(pause(between_intervals=batch_idx == 0), self.cost / SHARE) and trainer.global_step:
-            self.keep(trainer)
+            try:
+                self.keep(trainer)
+            except OSError as error:  # a full disk ends no training that needs nothing of it yet
+                print(f"warning: {self.path} is not kept: {disk_trouble(error) or error}", file=sys.stderr)
+                self.kept = time.monotonic()
 
     def on_train_end(self, trainer: Trainer, module: Classifier) -> None:
         if self.told is not None:
@@ -106,9 +111,11 @@ class Keeper(Callback):
 
     def keep(self, trainer: Trainer) -> None:
         started = time.monotonic()
+        content = io.BytesIO()  # torch says of a full disk only that its writer failed
+        # Trainer.save_checkpoint would wait for the other processes, which have the same state and go on meanwhile.
+        torch.save(trainer._checkpoint_connector.dump_checkpoint(weights_only=False), content)
         with files.whole_file(self.path) as partial:
-            # Trainer.save_checkpoint would wait for the other processes, which have the same state and go on meanwhile.
-            torch.save(trainer._checkpoint_connector.dump_checkpoint(weights_only=False), partial)
+            partial.write_bytes(content.getbuffer())
         self.kept = time.monotonic()
         self.cost = self.kept - started
 

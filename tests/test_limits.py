@@ -1,0 +1,83 @@
+"""A disk that takes no more and a memory that is used up: one line that says so, and nothing of what was there is lost.
+
+Limits of the process stand for the disk and the memory, as no test may fill these.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clone import Clone
+from ruamel.yaml import YAML
+
+from ilsvrc_replay.launcher import Launcher
+
+FILES = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+sys.argv = {argv!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+MEMORY = """
+import resource, runpy, sys
+from ilsvrc_replay.evaluation import evaluate
+from ilsvrc_replay.training import fit
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + {limit}
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+sys.argv = {argv!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def limited(clone: Clone, limits: str, limit: int, *argv: str) -> str:
+    """What a stage that breaks its limit says; asserts that it fails and that nothing has changed."""
+    before = clone.made()
+    said = clone.run("python", "-c", limits.format(limit=limit, argv=list(argv)), code=1)
+    assert "Traceback" not in said
+    assert clone.made() == before
+    assert not list(clone.folder.glob("*/**/.*.partial"))
+    return "\n".join(line for line in said.splitlines() if line.startswith("error:"))
+
+
+@pytest.mark.parametrize(
+    ("stage", "named"),
+    [
+        (["pipelines/acquire.py"], "data/raw/digits"),
+        (["pipelines/prepare.py"], "data/packed/digits"),
+        (["pipelines/train.py", "--entry", "alexnet", "--seed", "0"], "runs/alexnet-0/weights.safetensors"),
+        (["pipelines/evaluate.py", "--entry", "alexnet", "--seed", "0"], "predictions/alexnet-0.npz"),
+        (["pipelines/aggregate.py"], "results/miniature/leaderboard.csv"),
+        (["pipelines/page.py"], "results/miniature/"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_disk_that_takes_no_more(clone: Clone, stage: list[str], named: str) -> None:
+    line = limited(clone, FILES, 1024, *stage)
+    assert line.startswith(f"error: {named}"), line
+    assert line.endswith("make room and run again") or "raise the limit" in line, line
+    assert line.count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stage"),
+    [("entries.alexnet.batch_size", 1100, "train"), ("evaluation.batch_size", 500, "evaluate")],
+)
+def test_a_memory_that_is_used_up(clone: Clone, key: str, value: int, stage: str) -> None:
+    clone.set(key, value)
+    line = limited(clone, MEMORY, 20_000_000, f"pipelines/{stage}.py", "--entry", "alexnet", "--seed", "0")
+    assert line == f"error: out of memory: lower {key}, which is {value}"
+    clone.run("git", "checkout", "-q", "params.yaml")
+
+
+def test_a_stage_that_the_system_kills_says_what_may_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    with (tmp_path / "dvc.yaml").open("w") as file:
+        YAML().dump({"stages": {"train": {"matrix": {"run": ["a"]}, "cmd": "kill -9 $$"}}}, file)
+    assert Launcher(1).stage("train@a") is False
+    assert "error: killed, perhaps for want of memory: lower batch_size or --jobs" in capsys.readouterr().err

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DISK = {
     errno.ENOSPC: "the disk is full: make room and run again",
     errno.EDQUOT: "the disk quota is used up: make room and run again",
@@ -19,9 +21,10 @@ class StudyError(Exception):
     """Bad input or a failed run: one line that names the key, file or image and says what to do."""
 
 
-def disk_trouble(error: OSError) -> StudyError | None:
-    """The line for a disk that does not take or give a file; None for any other error."""
+def disk_trouble(error: OSError, path: Path | None = None) -> StudyError | None:
+    """The line for a disk that does not take or give a file, which is `path` if the error names none; None for any
+    other error."""
     reason = DISK.get(error.errno)
     if error.errno is None and "requested and" in str(error):  # numpy's words for a file that was cut short
         reason = DISK[errno.ENOSPC]
-    return StudyError(f"{error.filename or 'a file'} cannot be used: {reason}") if reason else None
+    return StudyError(f"{error.filename or path or 'a file'} cannot be used: {reason}") if reason else None

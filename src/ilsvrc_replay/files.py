@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, disk_trouble
 
 
 def checksum(path: Path, algorithm: str) -> str:
@@ -28,7 +28,10 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path to write to, which becomes `path` only if the block ends well. An OSError names `path`."""
+    """A path to write to, which becomes `path` only if the block ends well.
+
+    Raises StudyError if the disk does not take it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -37,15 +40,17 @@ def whole_file(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())  # else a power cut could leave the name without the content
         partial.replace(path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a write that fails does not know its file
-        raise
+        raise disk_trouble(error, path) or error from None  # a write that fails does not know its file
     finally:
         partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill, which becomes `path`, in place of an earlier one, only if the block ends well."""
+    """A folder to fill, which becomes `path`, in place of an earlier one, only if the block ends well.
+
+    Raises StudyError if the disk does not take it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # what a killed process left
@@ -55,8 +60,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
         partial.replace(path)
     except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
+        raise disk_trouble(error, path) or error from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

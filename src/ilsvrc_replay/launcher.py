@@ -27,8 +27,7 @@ from ilsvrc_replay.tracking import LATER, sync
 from ilsvrc_replay.watching import log, pieces, watcher
 
 BUSY, TRIES = "is busy", 20  # DVC's word for a file that another stage is just recording
-KILLED = "exited with -9"  # and for a process that got SIGKILL
-WANT = "error: killed, perhaps for want of memory: lower batch_size or --jobs"
+SILENT = "error: {} ended without a word, perhaps killed for want of memory: lower batch_size or --jobs"
 RUN = ("train@", "evaluate@")  # the stages of a run begin so
 
 
@@ -130,8 +129,8 @@ class Launcher:
                 self.running.discard(process)
             if process.returncode == 0:
                 return True
-            if KILLED in said:
-                self.watcher.line(name, WANT, sys.stderr)
+            if not said and not self.stopping:
+                self.watcher.line(name, SILENT.format(name), sys.stderr)
             if BUSY not in said:
                 return False
             time.sleep(0.5)

@@ -6,6 +6,7 @@ this project's own, which stands among its tags; MLflow's ids stay here.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -44,6 +45,7 @@ class Store:
             os.environ.setdefault(f"MLFLOW_HTTP_REQUEST_{name}", value)
         from mlflow import MlflowClient
 
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what fails is raised, too
         self.study, self.tags = study, tags
         self.runs: dict[str, str] = {}
         self.logged: dict[str, set[tuple[str, int]]] = {}  # of runs that were there before: metrics and steps

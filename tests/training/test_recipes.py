@@ -50,7 +50,9 @@ def test_a_rate_falls_on_plateaus_as_torch_lets_it_fall(patience: int) -> None:
     errors = (40 * 0.9 ** np.arange(60) + np.random.default_rng(0).normal(0, 2, 60)).round(1).tolist()
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)
-    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience - 1, threshold=0)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=0.5, patience=patience - 1, threshold=0, eps=0
+    )
     schedule, rates = Schedule(kind="plateau", factor=0.5, patience=patience), []
     for end in range(60):
         rates.append(optimizer.param_groups[0]["lr"])

@@ -66,7 +66,7 @@ def train(study: Study, packed: Packed, folder: Path, *callbacks: Callback) -> t
         ("resnet50", {"epochs": 0.2, "compact": 2}, [KillAt(2), KillAt(3), KillAt(5)]),
         ("alexnet", {"epochs": 0.3, "optimizer": "rmsprop", "average": "ema", "clip": 1.0}, [KillAt(2), KillAt(5)]),
         ("alexnet", {"epochs": 0.3, "average": "polyak"}, [KillAt(5), KillAt(9)]),
-        ("alexnet", {"epochs": 0.3, "lr": 1e-9, "schedule": Schedule(kind="plateau", patience=1)}, [KillAt(5, True)]),
+        ("alexnet", {"epochs": 0.3, "lr": 1e-9, "schedule": Schedule(kind="plateau", patience=1)}, [KillAt(6, True)]),
     ],
 )
 def test_a_killed_training_ends_in_the_same_bytes(

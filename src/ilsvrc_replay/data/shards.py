@@ -60,19 +60,22 @@ class Files:
     def pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(len(os.sched_getaffinity(0)))
 
-    def decode(self, number: int) -> np.ndarray:
-        """Image `number`: uint8 (S, S, 3). Raises StudyError naming the file if it is damaged."""
+    def content(self, number: int) -> np.ndarray:
+        """The JPEG of image `number`: uint8 (bytes,), mapped."""
         shard = number // self.in_shard
         begin, end = self.offsets[number : number + 2] - self.offsets[shard * self.in_shard]
+        return self.shards[shard][begin:end]
+
+    def decode(self, number: int) -> np.ndarray:
+        """Image `number`: uint8 (S, S, 3). Raises StudyError naming the file if it is damaged."""
         try:
-            pixels = np.asarray(Image.open(BytesIO(self.shards[shard][begin:end])))
+            pixels = np.asarray(Image.open(BytesIO(self.content(number))))
             if pixels.shape == (self.size, self.size, 3):
                 return pixels
             raise OSError(f"{pixels.shape} px")
         except (OSError, SyntaxError, ValueError) as error:
-            raise StudyError(
-                f"{self.shards[shard].filename}: image {number} is damaged ({error}): run `dvc repro --force prepare`"
-            ) from None
+            name = self.shards[number // self.in_shard].filename
+            raise StudyError(f"{name}: image {number} is damaged ({error}): run `dvc repro --force prepare`") from None
 
 
 class Shards:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import FULL, StudyError, disk_trouble
 from ilsvrc_replay.files import checksum
 
 TIMEOUT = 20  # seconds without an answer
@@ -63,7 +63,7 @@ def from_folder(folder: Path) -> Source:
                 try:
                     shutil.copyfile(plain, target / name)
                 except OSError as error:
-                    raise SourceError(f"{plain} cannot be copied ({error.strerror})") from None
+                    raise failure(error, target / name, f"{plain} cannot be copied ({error.strerror})") from None
             elif packed.is_file():
                 decompress(packed, target / name)
             else:
@@ -108,7 +108,7 @@ def from_tar(path: Path, folder: str) -> Source:
                     with (target / name).open("wb") as file:
                         shutil.copyfileobj(archive.extractfile(members[f"{folder}/{name}"]), file)
         except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-            raise SourceError(f"{path.name} is damaged ({error})") from None
+            raise failure(error, target, f"{path.name} is damaged ({error})") from None
 
     return source
 
@@ -158,7 +158,7 @@ def download(url: str, path: Path) -> None:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, path.open("wb") as file:
             shutil.copyfileobj(answer, file)
     except (OSError, http.client.HTTPException) as error:  # also URLError, which is an OSError
-        raise SourceError(f"no answer ({getattr(error, 'reason', error)})") from None
+        raise failure(error, path, f"no answer ({getattr(error, 'reason', error)})") from None
 
 
 def run(command: list[str], folder: Path) -> None:
@@ -173,4 +173,10 @@ def decompress(packed: Path, target: Path) -> None:
         with gzip.open(packed) as content, target.open("wb") as file:
             shutil.copyfileobj(content, file)
     except (EOFError, zlib.error, OSError) as error:
-        raise SourceError(f"{packed.name} is damaged ({error})") from None
+        raise failure(error, target, f"{packed.name} is damaged ({error})") from None
+
+
+def failure(error: Exception, target: Path, reason: str) -> Exception:
+    """What to raise if `target` was not filled: a SourceError for `reason`, unless it is a full disk's fault."""
+    full = isinstance(error, OSError) and error.errno in FULL
+    return disk_trouble(error, target) if full else SourceError(reason)

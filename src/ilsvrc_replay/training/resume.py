@@ -29,7 +29,7 @@ from pytorch_lightning import Callback, Trainer
 
 from ilsvrc_replay import files
 from ilsvrc_replay.architectures.registry import FAMILIES
-from ilsvrc_replay.errors import StudyError, disk_trouble
+from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leash import GRACE
 from ilsvrc_replay.ranks import FOLLOWS
 from ilsvrc_replay.scratch import locked, scratch
@@ -100,8 +100,8 @@ class Keeper(Callback):
         if elapsed >= max(pause(between_intervals=batch_idx == 0), self.cost / SHARE) and trainer.global_step:
             try:
                 self.keep(trainer)
-            except OSError as error:  # a full disk ends no training that needs nothing of it yet
-                print(f"warning: {self.path} is not kept: {disk_trouble(error) or error}", file=sys.stderr)
+            except (StudyError, OSError) as error:  # a full disk ends no training that needs nothing of it yet
+                print(f"warning: the state was not kept: {error}", file=sys.stderr)
                 self.kept = time.monotonic()
 
     def on_train_end(self, trainer: Trainer, module: Classifier) -> None:

@@ -208,6 +208,12 @@ def bench(
         if target:
             files.write_text(target, files.as_csv(rows))
     report.show(console, rows)
+    if loaders:
+        stored = benchmark.shards(rounds)
+        for row in stored:
+            console.print(report.stored(row))
+        if target:
+            files.write_text(target.with_name(f"{target.stem}-shards.csv"), files.as_csv(stored))
     if target:
         console.print(f"Written to {target}")
 

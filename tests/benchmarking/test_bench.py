@@ -33,10 +33,14 @@ def rows(study: Callable[..., Study], packed: Packed, tmp_path_factory: pytest.T
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(bench, "JPEGS", 160)
+        patch.setattr(bench, "STORED", 64)
         patch.setattr(loaders, "WORKERS", 1)
         told = CliRunner().invoke(app, ["bench", "--seconds", "0.2", "--rounds", "1"], catch_exceptions=False)
     assert "% of the ceiling" in told.output
     assert "times timm's" in told.output
+    assert "to read out of a shard" in told.output
+    for row in read_csv(folder / "results/bench/test-shards.csv"):
+        assert 0 < float(row["shard_us"]) < float(row["decode_us"])
     return read_csv(folder / "results/bench/test.csv")
 
 

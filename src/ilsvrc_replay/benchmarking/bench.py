@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from ilsvrc_replay.benchmarking import loaders, stepping
+from ilsvrc_replay.benchmarking import loaders, stepping, storage
 from ilsvrc_replay.benchmarking.stepping import Speed
 from ilsvrc_replay.data import packing
 from ilsvrc_replay.data.packing import Packed
@@ -24,6 +24,7 @@ from ilsvrc_replay.params import Dataset, Study
 from ilsvrc_replay.training import fit
 
 JPEGS = 4096  # files that the loaders read
+STORED = 2048  # images of which reading and decoding is timed
 
 
 def rows(study: Study, entries: list[str], with_loaders: bool, seconds: float, rounds: int) -> Iterator[dict[str, Any]]:
@@ -98,6 +99,15 @@ def against_loaders(study: Study, entry: str, jpegs: Path, seconds: float, round
         "loader_workers": loaders.WORKERS,
         "loader_prefetch": loaders.PREFETCH,
     }
+
+
+def shards(rounds: int) -> list[dict[str, Any]]:
+    """What images of shards cost to read and to decode, a row for each size."""
+    rows = []
+    for side in (64, 256):
+        with tempfile.TemporaryDirectory(prefix="replay-bench-") as name:
+            rows.append(storage.costs(STORED, side, rounds, Path(name)) | {"cpu": cpu_model(), "rounds": rounds})
+    return rows
 
 
 def middle(taken: list[dict[str, Speed]], name: str) -> float:

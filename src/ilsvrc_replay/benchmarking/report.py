@@ -42,6 +42,13 @@ def show(console: Console, rows: list[dict[str, Any]]) -> None:
     console.print(explanation(first))
 
 
+def stored(row: dict[str, Any]) -> str:
+    return (
+        f"A JPEG of {row['image_size']} px in one thread: {row['shard_us']:.1f} µs to read out of a shard,"
+        f" {row['file_us']:.1f} µs as a file of its own, {row['decode_us']:.1f} µs to decode."
+    )
+
+
 def explanation(row: dict[str, Any]) -> str:
     lines = [
         f"{row['gpu'] or row['cpu']}, {row['cores']} cores, {row['threads']} threads, torch {row['torch']};"

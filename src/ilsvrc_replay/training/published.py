@@ -34,9 +34,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed) -> tuple[di
     if found:
         pretrained.check_classes(entry, packed.meta["classes"])
         shape |= {"image_size": found.image_size}
-    net, factor = registry.build(
-        entry.architecture, width=entry.width, compact_factor=1 if found else entry.compact, **shape
-    )
+    net, factor = registry.build_entry(entry, shape)
     path = locate(found) if found else Path(entry.weights).expanduser()
     weights = pretrained.state_of(found.load(str(path))) if found else read(path)
     refit(net.state_dict(), weights, entry)

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pytest
 from clone import Clone, read_until
 from mlflow import MlflowClient
 
+Summary = Callable[[str], None]
 pytestmark = [pytest.mark.long, pytest.mark.timeout(5400)]
 
 
@@ -41,7 +42,7 @@ ORDER = ("acquire", "prepare", "train", "evaluate", "aggregate")
 MOMENTS = ["acquire"] * 2 + ["prepare"] * 2 + ["train"] * 10 + ["evaluate"] * 3 + ["aggregate"] * 3
 
 
-def test_a_study_killed_twenty_times_ends_in_the_same_bytes(unbroken: Clone, tmp_path: Path) -> None:
+def test_a_study_killed_twenty_times_ends_in_the_same_bytes(unbroken: Clone, tmp_path: Path, summary: Summary) -> None:
     clone, rng = make(tmp_path / "another/path"), random.Random(0)  # noqa: S311
     killed: Counter[str] = Counter()
     gone_on = 0
@@ -60,8 +61,8 @@ def test_a_study_killed_twenty_times_ends_in_the_same_bytes(unbroken: Clone, tmp
         process.wait()
         assert clone.is_quiet(30)
     clone.run("replay", "run")
-    print(f"killed {killed.total()} times: {', '.join(f'{count} in {stage}' for stage, count in killed.items())}")
-    print(f"trainings went on {gone_on} times from where they were")
+    moments = ", ".join(f"{count} in {stage}" for stage, count in killed.items())
+    summary(f"a study killed {killed.total()} times ({moments}): the same bytes; {gone_on} trainings went on")
     assert killed.total() >= 15
     assert killed["train"] >= 5
     assert gone_on
@@ -107,14 +108,15 @@ def changed(path: Path) -> float:
         return 0.0
 
 
-def test_a_forced_reproduction_gives_the_same_lock_again(unbroken: Clone) -> None:
+def test_a_forced_reproduction_gives_the_same_lock_again(unbroken: Clone, summary: Summary) -> None:
     before = unbroken.made()
     for _ in range(2):
         unbroken.run("dvc", "repro", "--force")
         assert unbroken.made() == before
+    summary(f"two forced reproductions: {len(before)} files and stages the same")
 
 
-def test_twelve_runs_side_by_side_are_the_same_as_one_after_the_other(tmp_path: Path) -> None:
+def test_twelve_runs_side_by_side_are_the_same_as_one_after_the_other(tmp_path: Path, summary: Summary) -> None:
     clones = [make(tmp_path / name / "clone") for name in ("serial", "parallel")]
     for clone in clones:
         clone.set("seeds", list(range(6)))
@@ -124,9 +126,10 @@ def test_twelve_runs_side_by_side_are_the_same_as_one_after_the_other(tmp_path: 
     clones[1].run("replay", "run", "--jobs", "4")
     assert len(list((clones[0].folder / "metrics").glob("*.json"))) == 12
     assert clones[0].made() == clones[1].made()
+    summary(f"12 runs, 4 at a time: {len(clones[0].made())} files and stages as one after the other")
 
 
-def test_a_server_that_goes_away_in_mid_training_loses_nothing(tmp_path: Path) -> None:
+def test_a_server_that_goes_away_in_mid_training_loses_nothing(tmp_path: Path, summary: Summary) -> None:
     clone = make(tmp_path / "clone")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -151,6 +154,7 @@ def test_a_server_that_goes_away_in_mid_training_loses_nothing(tmp_path: Path) -
             assert run.data.metrics["test/single_crop/top1_err"] == board[run.info.run_name]
         (parent,) = client.search_runs([experiment], "tags.kind = 'study'")
         assert parent.info.status == "FINISHED"
+    summary(f"MLflow's server gone in mid-training: {len(runs)} runs and all their points there afterwards")
 
 
 @contextmanager

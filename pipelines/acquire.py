@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from ilsvrc_replay.stage import run_stage
 from ilsvrc_replay.data import datasets
 from ilsvrc_replay.files import whole_folder
 from ilsvrc_replay.params import load_study
-from ilsvrc_replay.stage import run_stage
 
 
 def main() -> None:

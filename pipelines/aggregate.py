@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from ilsvrc_replay.stage import run_stage
 from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard import mistakes, render, table, wrong
 from ilsvrc_replay.leaderboard.judging import judge
 from ilsvrc_replay.params import load_study, run_name
-from ilsvrc_replay.stage import run_stage
 
 PREDICTIONS = Path("predictions")
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from ilsvrc_replay.stage import chosen_run, run_stage
 from ilsvrc_replay import files
 from ilsvrc_replay.data import packing
 from ilsvrc_replay.devices import enough_memory
 from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.params import load_study, run_name
-from ilsvrc_replay.stage import chosen_run, run_stage
 
 
 def main() -> None:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from ilsvrc_replay.stage import run_stage
 from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard import curves, figures, page, render
 from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.params import Study, load_study, run_name
-from ilsvrc_replay.stage import run_stage
 from ilsvrc_replay.tracking import Tracker
 
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from ilsvrc_replay.stage import run_stage
 from ilsvrc_replay.data import baseline, datasets, packing, picture_packing
 from ilsvrc_replay.devices import choose_device
 from ilsvrc_replay.files import whole_folder, write_json
 from ilsvrc_replay.params import load_study
-from ilsvrc_replay.stage import run_stage
 
 
 def main() -> None:

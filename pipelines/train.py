@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from ilsvrc_replay.stage import chosen_run, run_stage
 from ilsvrc_replay.checking import check
 from ilsvrc_replay.data import packing
 from ilsvrc_replay.data.parts import WHOLE
 from ilsvrc_replay.params import load_study, run_name
-from ilsvrc_replay.stage import chosen_run, run_stage
 from ilsvrc_replay.tracking import Tracker
 from ilsvrc_replay.training import fit, outputs, processes, published, resume
 from ilsvrc_replay.training.progress import Progress

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from ilsvrc_replay.stage import run_stage
 from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard import viewer
-from ilsvrc_replay.stage import run_stage
 
 
 def main() -> None:

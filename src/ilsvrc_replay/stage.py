@@ -1,8 +1,13 @@
-"""How every pipeline stage runs: from the repository's root, one clear line on failure, and an honest exit status."""
+"""How every pipeline stage runs: from the repository's root, one clear line on failure, and an honest exit status.
+
+A stage imports this module first: until `run_stage`, nothing is searched for garbage. The libraries that it loads are
+hundreds of thousands of objects, all of which stay; to search them again and again takes a third of their loading time.
+"""
 
 from __future__ import annotations
 
 import argparse
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -12,6 +17,7 @@ from ilsvrc_replay import leash
 from ilsvrc_replay.errors import StudyError, disk_trouble
 from ilsvrc_replay.ranks import rank
 
+gc.disable()
 TERMINATED = 128 + signal.SIGTERM
 
 
@@ -20,6 +26,8 @@ def run_stage(stage: Callable[[], None]) -> None:
 
     Lightning leaves with 0 when it is terminated, and DVC would then take a half-trained net for a finished one.
     """
+    gc.freeze()
+    gc.enable()
     signal.signal(signal.SIGTERM, terminate)
     leash.watch()
     speaks = rank().local == 0  # asked now, as Lightning clears the environment that says it

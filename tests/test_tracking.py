@@ -58,12 +58,13 @@ def test_a_study_is_a_parent_with_a_child_for_every_run(client: MlflowClient, tm
         (tmp_path / "results" / name).write_text("# board")
     with Tracker("test") as tracker:
         tracker.log_test("net-0", "f" * 64, {"test/single_crop/top1_err": 8.0})
-        tracker.end_study({"net/single_crop/top1_err": 8.0}, tmp_path / "results", "# board", {"net-0": "f" * 64})
+        board = {"net/single_crop/top1_err": 8.0, "net/ten_crop@100/top1_err": 7.5}
+        tracker.end_study(board, tmp_path / "results", "# board", {"net-0": "f" * 64})
 
     (parent,) = runs(client, "study")
     children = runs(client, "run")
     assert parent.info.status == "FINISHED"
-    assert parent.data.metrics == {"net/single_crop/top1_err": 8.0}
+    assert parent.data.metrics == {"net/single_crop/top1_err": 8.0, "net/ten_crop_first_100/top1_err": 7.5}
     artifacts = [file.path for file in client.list_artifacts(parent.info.run_id, "results")]
     assert artifacts == ["results/figures", "results/index.html", "results/leaderboard.md"]
     note = parent.data.tags["mlflow.note.content"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class Store:
                 self.experiment = self.client.create_experiment(study, artifact_location=location, tags=kind)
 
     def send(self, record: dict[str, Any]) -> None:
-        """Do what a record says. What MLflow will never take is left out; any other failure is raised."""
+        """Do what a record says. What MLflow will never take is left out with a warning; other failures are raised."""
         from mlflow.exceptions import MlflowException
 
         arguments = {name: value for name, value in record.items() if name != "what"}
@@ -73,6 +74,7 @@ class Store:
         except MlflowException as error:
             if error.error_code not in NEVER:
                 raise
+            print(f"warning: MLflow does not take {record['what']}: {str(error).splitlines()[0]}", file=sys.stderr)
 
     def open_study(self, at: int) -> str:
         """The parent run of this execution: the study's open one, or else a new one."""
@@ -195,4 +197,5 @@ class Store:
 
         # MLflow's page of comparisons begins with the metric that was logged first: the error, not the epoch.
         metrics = dict(sorted(metrics.items(), key=lambda item: not item[0].endswith("top1_err")))
-        self.client.log_batch(run_id, [Metric(key, value, at, step) for key, value in metrics.items()])
+        named = {key.replace("@", "_first_"): value for key, value in metrics.items()}  # MLflow takes no @ in a name
+        self.client.log_batch(run_id, [Metric(key, value, at, step) for key, value in named.items()])

@@ -241,12 +241,13 @@ def test_the_stage_that_ends_a_study_waits_until_mlflow_has_all(
     assert [run.info.status for run in runs(client, "study") + runs(client, "run")] == ["FINISHED", "FINISHED"]
 
 
-def test_a_record_that_mlflow_never_takes_holds_nothing_up(client: MlflowClient) -> None:
+def test_a_record_that_mlflow_never_takes_holds_nothing_up(client: MlflowClient, capsys: pytest.CaptureFixture) -> None:
     with Tracker("test") as tracker, tracker.run("net-0", RECORD):
         tracker.log_metrics({"a name with a # in it": 1.0}, step=0)
         tracker.log_metrics({"val/top1_err": 9.0}, step=5)
     (run,) = runs(client, "run")
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"val/top1_err": 9.0})
+    assert "warning: MLflow does not take" in capsys.readouterr().err
 
 
 def test_flatten() -> None:

@@ -74,3 +74,15 @@ def test_another_protocol_is_measured_by_its_own_first_net(board: dict[str, Any]
     measured = points(board | {"rows": board["rows"] + halved}, "relative", None)
     by_protocol = {name: [p["err"] for p in measured if p["protocol"] == name] for name in ("single_crop", "ten_crop")}
     assert by_protocol["single_crop"] == by_protocol["ten_crop"]
+
+
+def test_names_of_one_place_stand_apart_in_the_protocol_that_the_page_opens_with(board: dict[str, Any]) -> None:
+    halved = [row | {"protocol": "ten_crop", "top1_err": row["top1_err"] / 2} for row in board["rows"]]
+    both = board | {"rows": board["rows"] + halved}
+    (published,) = [point for point in points(both, "relative", HEADLINE) if point["name"].startswith("AlexNet")]
+    here = next(point for point in points(both, "relative", None) if point["name"] == "alexnet")
+    assert (here["x"], here["err"]) == pytest.approx((published["x"], published["err"]), abs=0.01)
+    assert published["wide_align"]
+    assert here["wide_align"]
+    offsets = [(point["wide_dx"], point["wide_dy"]) for point in (here, published)]
+    assert offsets[0] != offsets[1]

@@ -193,7 +193,8 @@ def name_points(curve: Curve, size: str) -> None:
 
     words = [(at(low, rule["err"])[1], 6.0 * len(rule["name"])) for rule in curve.rules]
     lines = [Box(0, y - 14, wide, y) for y, wide in words]
-    for protocol in dict.fromkeys(point.get("protocol") for point in reversed(curve.points)):
+    # The protocol that the page opens with comes last: published points, which all protocols share, fit it best.
+    for protocol in reversed(dict.fromkeys(point["protocol"] for point in curve.points if "protocol" in point)):
         shown = [point for point in curve.points if point.get("protocol") in (None, protocol)]
         marks = [around(*at(point["x"], point["err"])) for point in shown]
         for point in shown:

@@ -38,8 +38,8 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return clone
 
 
-ORDER = ("acquire", "prepare", "train", "evaluate", "aggregate")
-MOMENTS = ["acquire"] * 2 + ["prepare"] * 2 + ["train"] * 10 + ["evaluate"] * 3 + ["aggregate"] * 3
+ORDER = ("acquire", "prepare", "train", "evaluate", "aggregate", "page")
+MOMENTS = ["acquire"] * 2 + ["prepare"] * 2 + ["train"] * 10 + ["evaluate"] * 3 + ["aggregate"] * 2 + ["page"]
 
 
 def test_a_study_killed_twenty_times_ends_in_the_same_bytes(unbroken: Clone, tmp_path: Path, summary: Summary) -> None:

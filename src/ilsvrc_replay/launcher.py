@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from types import FrameType
 
@@ -78,6 +78,7 @@ class Launcher:
         beside = [self.begin(name) for name in ("claims", "viewer") if name in todo]
         end(first)
         if first and not todo >= {f"train@{run}" for run in runs}:  # what they made may differ from before, or not
+            wait(beside)  # DVC says nothing of a stage at work
             todo = pending()
         runs = [run for run in runs if todo & {kind + run for kind in RUN}]
         chains = [self.begin(*(kind + run for kind in RUN)) for run in reversed(runs)]  # later nets are heavier
@@ -164,13 +165,13 @@ class Launcher:
         with self.lock:
             self.stopping = True
             running = list(self.running)
-        for number, wait in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
+        for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
             for process in running:
                 try:
                     os.killpg(process.pid, number)
                 except ProcessLookupError:
                     continue
-            deadline = time.monotonic() + wait
+            deadline = time.monotonic() + patience
             for process in running:
                 try:
                     process.wait(max(0.1, deadline - time.monotonic()))

@@ -34,8 +34,9 @@ def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
     return content.getvalue()
 
 
-def jpeg(label: int, number: int, mode: str = "RGB") -> bytes:
-    return encoded(drawing(label, number, mode))
+def jpeg(label: int, number: int, mode: str = "RGB", enlarged: int = 1) -> bytes:
+    image = drawing(label, number, mode)
+    return encoded(image.resize((image.width * enlarged, image.height * enlarged)))
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -127,14 +128,14 @@ def tar(files: dict[str, bytes], kind: str = "w") -> bytes:
     return content.getvalue()
 
 
-def ilsvrc(root: Path, wnids: tuple[str, ...], *, train: int = 6, val: int = 9) -> list[str]:
+def ilsvrc(root: Path, wnids: tuple[str, ...], *, train: int = 6, val: int = 9, enlarged: int = 1) -> list[str]:
     """The three archives of ILSVRC-2012, with its oddities; returns the wnid of each validation image.
 
     The kit numbers its classes in another order than the wnids', and has inner nodes after them.
     """
     archives = {}
     for label, wnid in enumerate(wnids):
-        images = {f"{wnid}_{number}.JPEG": jpeg(label, number) for number in range(train)}
+        images = {f"{wnid}_{number}.JPEG": jpeg(label, number, "RGB", enlarged) for number in range(train)}
         images[f"{wnid}_0.JPEG"] = encoded(drawing(label, 0), "PNG")
         images[f"{wnid}_1.JPEG"] = jpeg(label, 1, "CMYK")
         images[f"{wnid}_2.JPEG"] = jpeg(label, 2, "L")
@@ -143,7 +144,7 @@ def ilsvrc(root: Path, wnids: tuple[str, ...], *, train: int = 6, val: int = 9) 
     order = wnids[1:] + wnids[:1]
     truth = [number * 2 % len(order) for number in range(val)]
     images = {
-        f"ILSVRC2012_val_{number:08d}.JPEG": jpeg(wnids.index(order[label]), number)
+        f"ILSVRC2012_val_{number:08d}.JPEG": jpeg(wnids.index(order[label]), number, "RGB", enlarged)
         for number, label in enumerate(truth, 1)
     }
     write(root / "ILSVRC2012_img_val.tar", tar(images))

@@ -81,3 +81,12 @@ def test_standardised_training_pixels_have_mean_0_and_deviation_1(packed: Packed
     pixels: Tensor = view(packed.images("train"), torch.arange(1100), 0)
     assert abs(pixels.mean().item()) < 1e-4
     assert abs(pixels.std().item() - 1) < 1e-4
+
+
+@pytest.mark.parametrize("crop", CROPS, ids=lambda crop: crop.kind)
+@pytest.mark.parametrize("flip", [True, False])
+def test_a_view_has_the_nets_size_whatever_is_stored(crop: Crop, flip: bool, packed: Packed) -> None:
+    stored = packed.images("train")[:4]
+    for size in (28, 32):
+        view = training_view(Recipe(crop=crop, flip=flip), packed.pixels(), size, seed=0)
+        assert view(stored, torch.arange(4), 0).shape[-2:] == (size, size)

@@ -21,7 +21,7 @@ def training_view(recipe: Recipe, pixels: Pixels, size: int, seed: int) -> View:
     (N, C, H, W) to (N, C, size, size)."""
 
     def view(images: Tensor, index: Tensor, epoch: int) -> Tensor:
-        if recipe.flip or recipe.crop.kind != "whole":
+        if recipe.flip or recipe.crop.kind != "whole" or images.shape[-1] != size:
             place = draws.uniform(seed, epoch, index, 5, PLACE)
             images = cropped(images, recipe.crop, size, place[:, 1:])
             images = augment.random_flip(images, place[:, 0]) if recipe.flip else images

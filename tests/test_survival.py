@@ -10,6 +10,8 @@ import pytest
 from clone import NETS, Clone, read_until, stages_run
 from mlflow import MlflowClient
 
+from ilsvrc_replay import rwlock
+
 
 def test_a_training_that_changes_nothing_still_ends_its_study(clone: Clone) -> None:
     file = clone.folder / "src/ilsvrc_replay/architectures/zfnet.py"
@@ -39,6 +41,7 @@ def test_runs_one_after_the_other_give_the_same_bytes_as_side_by_side(clone: Clo
 def test_a_failed_run_is_named_and_stops_no_other(clone: Clone) -> None:
     clone.set("entries.zfnet.lr", 1e6)
     clone.set("entries.alexnet.lr", 0.03)
+    (clone.folder / rwlock.FILE).write_text('{"write": {')  # as a kill may leave it: DVC would not start
     said = clone.run("replay", "run", code=1)
     assert "error: the loss is not a number any more" in said
     log = ".scratch/logs/train@zfnet-0.log"

@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-from ilsvrc_replay import files, tracking
+from ilsvrc_replay import files, rwlock, tracking
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Study, load_study
 
@@ -86,6 +86,8 @@ def dvc() -> Finding:
         return Finding(MISSING, "no .dvc here: run from the repository's root")
     if shutil.which("dvc") is None:
         return Finding(MISSING, "the command `dvc` is not found: source .venv/bin/activate")
+    if rwlock.is_stale():
+        return Finding(MISSING, f"{rwlock.FILE} is what a kill left, and DVC refuses to start: `replay run` mends it")
     try:
         config = Config(".dvc")
     except ConfigError as error:

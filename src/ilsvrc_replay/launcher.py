@@ -22,6 +22,7 @@ from ilsvrc_replay.cards import Cards
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leash import GRACE
 from ilsvrc_replay.params import Compute, Study, run_name
+from ilsvrc_replay.rwlock import mend
 from ilsvrc_replay.scratch import locked, root, scratch
 from ilsvrc_replay.tracking import LATER, sync
 from ilsvrc_replay.watching import log, pieces, watcher
@@ -50,6 +51,7 @@ class Launcher:
         """
         refusal = "another `replay run` is at work in this folder: wait for it, or stop it"
         with locked(scratch("launcher") / "lock", refusal):
+            mend()
             self.bring_up_to_date(study)
 
     def bring_up_to_date(self, study: Study) -> None:

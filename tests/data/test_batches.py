@@ -83,7 +83,7 @@ def test_standardised_training_pixels_have_mean_0_and_deviation_1(packed: Packed
     assert abs(pixels.std().item() - 1) < 1e-4
 
 
-@pytest.mark.parametrize("crop", CROPS, ids=lambda crop: crop.kind)
+@pytest.mark.parametrize("crop", [*CROPS, Crop()], ids=lambda crop: crop.kind)
 @pytest.mark.parametrize("flip", [True, False])
 def test_a_view_has_the_nets_size_whatever_is_stored(crop: Crop, flip: bool, packed: Packed) -> None:
     stored = packed.images("train")[:4]

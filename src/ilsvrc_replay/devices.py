@@ -7,12 +7,14 @@ from contextlib import contextmanager
 
 import torch
 
+from ilsvrc_replay import heap
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Compute
 
 
 def choose_device(compute: Compute) -> torch.device:
     """Set threads and rounding as `compute` says and return its device. Raises StudyError if there is none."""
+    heap.keep_freed()
     torch.set_num_threads(compute.threads)
     torch.set_flush_denormal(True)  # weights that fade out would slow a CPU down a hundredfold
     torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, finds bugs that tests find too

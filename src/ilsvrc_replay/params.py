@@ -12,7 +12,8 @@ from ruamel.yaml.error import YAMLError
 
 from ilsvrc_replay.errors import StudyError
 
-TRAINING = "training_images"  # the protocol that tests on these
+TRAINING, VALIDATION = "training_images", "validation_images"  # protocols that test on these
+OTHER_IMAGES = {TRAINING: ("train", "training_labels"), VALIDATION: ("val", "validation_labels")}
 PROTOCOLS = (  # evaluation/protocols.py defines them
     "single_crop",
     "ten_crop",
@@ -22,7 +23,7 @@ PROTOCOLS = (  # evaluation/protocols.py defines them
     "dense",
     "dense_3_scales",
     "dense_5_scales",
-    TRAINING,
+    *OTHER_IMAGES,
 )
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -220,6 +221,11 @@ class Study(Strict):
     def protocols(self, entry: str) -> list[str]:
         """The test protocols of an entry: its own, or else the study's."""
         return self.entry(entry).protocols or self.evaluation.protocols
+
+
+def tested_on(protocol: str) -> tuple[str, str]:
+    """The part of a data set whose images it tests on, and the name of their labels in a run's predictions."""
+    return OTHER_IMAGES.get(protocol.partition("@")[0], ("test", "labels"))
 
 
 def run_name(entry: str, seed: int) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import shutil
 import time
 from collections.abc import Callable
@@ -42,6 +43,21 @@ def test_predictions_cover_every_test_image_once(trained: tuple[Study, Path], pa
     assert metrics["single_crop"]["top1_err"] == pytest.approx(100 * wrong)
     assert metrics["single_crop"]["top1_err"] < 30
     assert metrics["single_crop"]["images"] == 500
+
+
+def test_other_images_have_their_own_labels(trained: tuple[Study, Path], packed: Packed, tmp_path: Path) -> None:
+    study, folder = trained
+    evaluation = study.evaluation.model_copy(update={"protocols": ["validation_images", "training_images@100"]})
+    study = study.model_copy(update={"evaluation": evaluation})
+    metrics = evaluate(study, "net", packed, folder, tmp_path / "net-0.npz")
+    with (folder / outputs.CURVES).open() as curve:
+        last = list(csv.DictReader(curve))[-1]
+    assert metrics["validation_images"]["top1_err"] == float(last["val_top1_err"])
+    assert metrics["validation_images"]["images"] == len(packed.labels("val"))
+    assert metrics["training_images@100"]["images"] == 100
+    saved = np.load(tmp_path / "net-0.npz")
+    assert np.array_equal(saved["validation_labels"], packed.labels("val"))
+    assert "labels" not in saved
 
 
 def test_the_batch_size_changes_no_error_and_the_time_no_byte(

@@ -19,7 +19,7 @@ from ilsvrc_replay.evaluation import crops
 from ilsvrc_replay.evaluation.crops import Box
 from ilsvrc_replay.evaluation.dense import dense
 from ilsvrc_replay.evaluation.protocols import PROTOCOLS, Examiner, parse, predict
-from ilsvrc_replay.params import TRAINING
+from ilsvrc_replay.params import OTHER_IMAGES
 
 
 def net_for(name: str, packed: Packed, width: float = 0.125, compact: int | str = "auto") -> nn.Module:
@@ -151,7 +151,7 @@ def test_scales_and_mirror_images_of_dense_are_averaged(packed: Packed) -> None:
 
 
 def test_every_protocol_of_the_schema_is_defined() -> None:
-    assert {"single_crop", TRAINING, *PROTOCOLS} == set(params.PROTOCOLS)
+    assert {"single_crop", *OTHER_IMAGES, *PROTOCOLS} == set(params.PROTOCOLS)
 
 
 def test_a_protocol_can_take_the_first_images_alone() -> None:

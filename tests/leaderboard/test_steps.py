@@ -8,7 +8,7 @@ import pytest
 from ilsvrc_replay.leaderboard import render, steps
 from ilsvrc_replay.leaderboard.board import STEP_COLUMNS, Board
 from ilsvrc_replay.leaderboard.judging import judge
-from ilsvrc_replay.params import TRAINING, Study
+from ilsvrc_replay.params import OTHER_IMAGES, Study
 
 IMAGES = 2000
 
@@ -39,19 +39,19 @@ def test_milestones_are_the_historys_in_its_order_whatever_the_studys() -> None:
     assert steps.milestones(made, ["alexnet", "resnet18"]) == ["alexnet", "resnet18"]  # what a protocol tested
 
 
-def test_training_images_are_neither_a_step_nor_a_failure() -> None:
+def test_other_images_are_neither_a_step_nor_a_failure() -> None:
     made = study("alexnet", "vgg16")
     mistakes = {
         (name, "single", protocol): wrong(share)
         for name, share in (("alexnet", 0.9), ("vgg16", 0.8))
-        for protocol in ("single_crop", TRAINING)
+        for protocol in ("single_crop", *OTHER_IMAGES)
     }
     board = judge(made, [], mistakes)
     assert (
         [step["protocol"] for step in board.steps] == [order["protocol"] for order in board.orders] == ["single_crop"]
     )
     rows = [{"entry": "alexnet", "recipe": "era", "protocol": name, "top1_err": 90.0, "top1_err_high": 91.0}
-            for name in ("single_crop", TRAINING)]  # fmt: skip
+            for name in ("single_crop", *OTHER_IMAGES)]  # fmt: skip
     found = render.findings(rows, {"linear_top1_err": 15.0, "chance_top1_err": 90.0})
     assert len([line for line in found if "alexnet" in line]) == 1
 

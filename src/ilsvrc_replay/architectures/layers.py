@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class LocalResponseNorm(nn.Module):
@@ -34,8 +33,8 @@ class NormaliseAcrossChannels(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, n: int, k: float, alpha: float, beta: float) -> Tensor:
-        denominator = window_sum(a * a, n, alpha, k)
-        scale = power(denominator, -beta)
+        denominator = window_sum(a * a, n).mul_(alpha).add_(k)
+        scale = denominator.pow(-beta)
         ctx.save_for_backward(a, denominator, scale)
         ctx.constants = n, alpha, beta
         return a * scale
@@ -45,27 +44,17 @@ class NormaliseAcrossChannels(torch.autograd.Function):
         """dL/da[i] = g[i] scale[i] - 2 alpha beta a[i] * sum(g[j] a[j] scale[j] / denominator[j] for j near i)"""
         a, denominator, scale = ctx.saved_tensors
         n, alpha, beta = ctx.constants
-        shared = window_sum((gradient * a).mul_(scale).div_(denominator), n, -2 * alpha * beta)
-        return torch.addcmul(gradient * scale, a, shared), None, None, None, None
+        shared = window_sum((gradient * a).mul_(scale).div_(denominator), n)
+        return (gradient * scale).sub_(shared.mul_(a).mul_(2 * alpha * beta)), None, None, None, None
 
 
-def window_sum(x: Tensor, n: int, weight: float = 1.0, constant: float = 0.0) -> Tensor:
-    """`constant` + `weight` times the sum over the `n` channels around each channel of `x` (N, C, H, W), fewer at both
-    ends: a product with a banded matrix, which with channels last takes a fifth of adding shifted channels."""
-    if x.is_meta:  # a count of multiply-adds: the papers' are those of layers with weights
-        return torch.empty_like(x)
-    places = torch.arange(x.shape[1], device=x.device)
-    band = ((places[:, None] - places).abs() <= n // 2).to(x.dtype) * weight
-    with torch.autocast(x.device.type, enabled=False):
-        return F.linear(x.movedim(1, -1), band, band.new_full(band.shape[:1], constant)).movedim(-1, 1)
-
-
-def power(x: Tensor, exponent: float) -> Tensor:
-    """x ^ exponent of positive numbers; the papers' -3/4 by roots, in a fifth of the time."""
-    if exponent != -0.75:
-        return x.pow(exponent)
-    root = x.rsqrt()
-    return root * root.sqrt()
+def window_sum(x: Tensor, n: int) -> Tensor:
+    """The sum over the `n` channels around each channel of `x` (N, C, H, W), fewer at both ends."""
+    total, channels = x.clone(), x.shape[1]
+    for distance in range(1, min(n // 2, channels - 1) + 1):
+        total[:, distance:] += x[:, : channels - distance]
+        total[:, : channels - distance] += x[:, distance:]
+    return total
 
 
 def conv_bn(

@@ -19,7 +19,7 @@ from ilsvrc_replay.devices import choose_device
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation import originals
 from ilsvrc_replay.evaluation.protocols import Examiner, parse, predict
-from ilsvrc_replay.params import TRAINING, Study
+from ilsvrc_replay.params import Study, tested_on
 
 WEIGHTS, RECORD = "weights.safetensors", "training.json"
 
@@ -51,7 +51,7 @@ def evaluate(
     arrays = {"weights_sha256": np.array(files.sha256(run / WEIGHTS))}
     for protocol in study.protocols(name):
         kind, limit = parse(protocol)
-        split, known = ("train", "training_labels") if kind == TRAINING else ("test", "labels")
+        split, known = tested_on(protocol)
         if published:
             pictures = originals.open_originals(study.dataset, raw)
             batches = originals.OriginalBatches(

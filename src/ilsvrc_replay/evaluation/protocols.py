@@ -3,6 +3,7 @@
 A protocol is defined by ratios to the side of the net's input (224 px in most papers), so that it exists at every size.
 Its views are cut on the device, for many images at once. `@N` after its name takes the first N test images alone.
 `training_images` is the single crop of the images that the net was trained on: how well it fits, not how good it is.
+`validation_images` is that of the images held out of them: what to choose a recipe by.
 
 Packed images are square. The three squares of GoogLeNet's 144 crops are then one, and so are both readings of ten
 crops; equal views are computed once and counted as often as they occur.
@@ -21,7 +22,7 @@ from ilsvrc_replay.data.packing import Pixels
 from ilsvrc_replay.data.views import resized, standardised, test_view
 from ilsvrc_replay.evaluation import crops
 from ilsvrc_replay.evaluation.dense import dense
-from ilsvrc_replay.params import TRAINING
+from ilsvrc_replay.params import OTHER_IMAGES
 
 Scores = Callable[[Tensor], Tensor]
 
@@ -69,7 +70,7 @@ class Examiner(NamedTuple):
 
     def probabilities(self, protocol: str, images: Tensor) -> Tensor:
         """uint8 images (N, C, S, S) to class probabilities (N, K)."""
-        if protocol in ("single_crop", TRAINING):
+        if protocol == "single_crop" or protocol in OTHER_IMAGES:
             return self.net(test_view(self.pixels, self.size, self.test_scale)(images)).softmax(1)
         images = images / 255
         plan = PROTOCOLS[protocol]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ilsvrc_replay.leaderboard import measured, steps
 from ilsvrc_replay.leaderboard.board import Board, Row
 from ilsvrc_replay.leaderboard.mistakes import Masks
-from ilsvrc_replay.params import TRAINING, Study
+from ilsvrc_replay.params import Study, tested_on
 
 
 def judge(study: Study, rows: list[Row], mistakes: Masks) -> Board:
     """The board of `rows` with what the mistakes, image by image, say of the history and of the claims."""
     protocols = dict.fromkeys(protocol for _, kind, protocol in mistakes if kind == "single")
     judged, orders = [], []
-    for protocol in (name for name in protocols if not name.startswith(TRAINING)):
+    for protocol in (name for name in protocols if tested_on(name)[0] == "test"):
         masks = {key[0]: mask for key, mask in mistakes.items() if key[1:] == ("single", protocol)}
         judged += steps.steps(study, protocol, masks)
         orders += [agreement] if (agreement := steps.order(study, protocol, masks)) else []

@@ -11,7 +11,7 @@ import torch
 from ilsvrc_replay import scores
 from ilsvrc_replay.evaluation import ensembles
 from ilsvrc_replay.leaderboard.wrong import Key
-from ilsvrc_replay.params import TRAINING, Study, run_name
+from ilsvrc_replay.params import Study, run_name, tested_on
 
 Masks = dict[Key, np.ndarray]
 
@@ -42,7 +42,7 @@ def of_ensembles(study: Study, folder: Path) -> tuple[dict[str, dict[str, Any]],
 
 
 def test_labels(study: Study, folder: Path) -> np.ndarray:
-    """The labels of the test images (N,); none where every run was tested on training images alone."""
+    """The labels of the test images (N,); none where every run was tested on other images alone."""
     saved = (np.load(folder / f"{run_name(entry, seed)}.npz") for entry, seed in study.runs)
     return next((arrays["labels"] for arrays in saved if "labels" in arrays), np.empty(0, np.int64))
 
@@ -50,7 +50,7 @@ def test_labels(study: Study, folder: Path) -> np.ndarray:
 def predicted(folder: Path, run: str, protocol: str) -> tuple[np.ndarray, np.ndarray]:
     """The class probabilities (N, K) that a run saved under `protocol`, and the labels (N,)."""
     saved = np.load(folder / f"{run}.npz")
-    labels = saved["training_labels" if protocol.startswith(TRAINING) else "labels"]
+    labels = saved[tested_on(protocol)[1]]
     return saved[protocol], labels[: len(saved[protocol])]
 
 

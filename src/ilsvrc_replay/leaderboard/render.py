@@ -7,7 +7,7 @@ from typing import Any
 
 from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, PARAMS_FILE, STEP_COLUMNS, Board, Row
-from ilsvrc_replay.params import TRAINING, Study
+from ilsvrc_replay.params import TRAINING, VALIDATION, Study, tested_on
 
 
 def write(folder: Path, study: Study, board: Board, baseline: dict[str, Any]) -> None:
@@ -23,6 +23,8 @@ def write(folder: Path, study: Study, board: Board, baseline: dict[str, Any]) ->
 def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
     """The board, what any net must beat, and how to read it."""
     rows = board.rows
+    held = any(row["protocol"].startswith(VALIDATION) for row in rows)
+    held_out = f", `{VALIDATION}` those held out of them" if held else ""
     lines = [
         f"# Leaderboard of the study `{study.study}`",
         "",
@@ -32,8 +34,8 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
         *(markdown_row(row) for row in rows),
         "",
         f"Measured on the {baseline['images']:,} test images of {study.dataset.name}, or the first N of them where a"
-        f" protocol ends in @N; `{TRAINING}` are what the net was trained on. On the test images guessing errs"
-        f" in {baseline['chance_top1_err']:.1f} % and a linear classifier ({baseline['linear']}) in"
+        f" protocol ends in @N; `{TRAINING}` are what the net was trained on{held_out}. On the test"
+        f" images guessing errs in {baseline['chance_top1_err']:.1f} % and a linear classifier ({baseline['linear']}) in"
         f" {baseline['linear_top1_err']:.2f} %; top-5 {baseline['chance_top5_err']:.1f} %"
         f" and {baseline['linear_top5_err']:.2f} %.",
         f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson for one seed, over seeds for several.",
@@ -54,7 +56,7 @@ def findings(rows: list[Row], baseline: dict[str, Any]) -> list[str]:
     """What a reader must know of rows that no linear classifier should beat: not an error, but not a success either."""
     found = []
     for row in rows:
-        if row["top1_err"] >= baseline["linear_top1_err"] and not row["protocol"].startswith(TRAINING):
+        if row["top1_err"] >= baseline["linear_top1_err"] and tested_on(row["protocol"])[0] == "test":
             chance = row["top1_err_high"] >= baseline["chance_top1_err"]
             what = "did not leave chance" if chance else "is not better than the linear classifier"
             found.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -184,14 +185,15 @@ def bench(
     entries: Annotated[list[str] | None, typer.Argument(metavar="[ENTRY]...", help="of params.yaml; all")] = None,
     seconds: Annotated[float, typer.Option(min=0.01, help="of each measurement")] = 2.0,
     rounds: Annotated[int, typer.Option(min=1, help="measurements of each speed, in turns; the median counts")] = 3,
+    threads: Annotated[int | None, typer.Option(min=1, help="of the training; all cores, which a study shares")] = None,
     loaders: Annotated[bool, typer.Option(help="also against torchvision's and timm's loaders")] = True,
     output: Annotated[Path | None, typer.Option(help="CSV file; for all entries results/bench/<study>.csv")] = None,
 ) -> None:
     """Measure how fast the study in params.yaml trains.
 
-    With the real loop, on an otherwise idle machine. Beside it: the same net stepping on one resident batch, which no
-    loop surpasses, and plain loops over the loaders of torchvision and timm on 64 px JPEG files. Needs the packed data:
-    `dvc repro prepare`.
+    With the real loop, one net at a time on an otherwise idle machine. Beside it: the same net stepping on one resident
+    batch, which no loop surpasses, and plain loops over the loaders of torchvision and timm on 64 px JPEG files. Needs
+    the packed data: `dvc repro prepare`.
 
     Examples: `replay bench`, `replay bench alexnet --seconds 5 --rounds 5`, `replay bench --no-loaders`.
     """
@@ -199,6 +201,8 @@ def bench(
     from ilsvrc_replay.benchmarking import report
 
     study = load_study()
+    compute = study.compute.model_copy(update={"threads": threads or len(os.sched_getaffinity(0))})
+    study = study.model_copy(update={"compute": compute})
     rows: list[dict] = []
     target = output or (None if entries else Path("results/bench") / f"{study.study}.csv")
     console = wide_console()

@@ -40,6 +40,7 @@ class Launcher:
         self.pool = ThreadPoolExecutor(jobs)
         self.running: set[subprocess.Popen] = set()
         self.forced: set[str] = set()
+        self.sources: dict[str, str] = {}  # by training, the stage that files its net's source, and goes before it
         self.stopping = False
         self.lock = threading.Lock()
         self.watcher = watcher()
@@ -74,15 +75,14 @@ class Launcher:
     def work(self, study: Study, todo: set[str]) -> None:
         """Run what is `todo`: the data with all that needs none of it, then the runs, then the board."""
         runs = [run_name(entry, seed) for entry, seed in study.runs]
-        kinds = {stage.partition("@")[0] for stage in todo}
-        first = [self.begin("acquire", "prepare")] if kinds & {"acquire", "prepare"} else []
-        first += [self.begin("architecture")] if "architecture" in kinds else []
+        self.sources = {f"train@{run_name(entry, seed)}": f"architecture@{entry}" for entry, seed in study.runs}
+        first = [self.begin("acquire", "prepare")] if todo & {"acquire", "prepare"} else []
         beside = [self.begin(name) for name in ("claims", "viewer") if name in todo]
         end(first)
         if first and not todo >= {f"train@{run}" for run in runs}:  # what they made may differ from before, or not
             wait(beside)  # DVC says nothing of a stage at work
             todo = pending()
-        runs = [run for run in runs if todo & {kind + run for kind in RUN}]
+        runs = [run for run in runs if todo & {self.sources[f"train@{run}"], *(kind + run for kind in RUN)}]
         chains = [self.begin(*(kind + run for kind in RUN)) for run in reversed(runs)]  # later nets are heavier
         try:
             end([*chains, *beside])
@@ -112,7 +112,8 @@ class Launcher:
 
     def try_stage(self, name: str, environment: dict[str, str]) -> bool:
         forced = ["--force"] if name in self.forced else []
-        command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *forced, name]
+        stages = [self.sources[name], name] if name in self.sources else [name]
+        command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *forced, *stages]
         for _ in range(TRIES):
             with self.lock:
                 if self.stopping:

@@ -34,8 +34,8 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
         *(markdown_row(row) for row in rows),
         "",
         f"Measured on the {baseline['images']:,} test images of {study.dataset.name}, or the first N of them where a"
-        f" protocol ends in @N; `{TRAINING}` are what the net was trained on{held_out}. On the test"
-        f" images guessing errs in {baseline['chance_top1_err']:.1f} % and a linear classifier ({baseline['linear']}) in"
+        f" protocol ends in @N; `{TRAINING}` are what the net was trained on{held_out}. On the test images guessing"
+        f" errs in {baseline['chance_top1_err']:.1f} % and a linear classifier ({baseline['linear']}) in"
         f" {baseline['linear_top1_err']:.2f} %; top-5 {baseline['chance_top5_err']:.1f} %"
         f" and {baseline['linear_top5_err']:.2f} %.",
         f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson for one seed, over seeds for several.",

@@ -51,7 +51,7 @@ def test_there_are_as_many_runs_at_once_as_gpus_or_one_more_than_the_cores_carry
     assert default_jobs(Compute(threads=2, devices=2), Cards([], 2)) == 3
 
 
-def test_stages_at_once_see_a_gpu_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_at_once_see_a_gpu_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
@@ -59,6 +59,7 @@ def test_stages_at_once_see_a_gpu_each(tmp_path: Path, monkeypatch: pytest.Monke
     with (tmp_path / "dvc.yaml").open("w") as file:
         YAML().dump({"stages": {"train": stage | {"outs": ["${key}"]}}}, file)
     launcher = Launcher(2, Cards(["5", "6"], 1))
+    launcher.runs = {"a": ["train@a"], "b": ["train@b"]}
     with ThreadPoolExecutor(2) as pool:
-        assert all(pool.map(launcher.stage, ["train@a", "train@b"]))
+        assert all(pool.map(launcher.do, ["a", "b"]))
     assert sorted((tmp_path / name).read_text().strip() for name in "ab") == ["5", "6"]

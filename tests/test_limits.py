@@ -79,5 +79,5 @@ def test_a_stage_that_the_system_kills_says_what_may_help(
     (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     with (tmp_path / "dvc.yaml").open("w") as file:
         YAML().dump({"stages": {"train": {"matrix": {"run": ["a"]}, "cmd": "kill -9 $$"}}}, file)
-    assert Launcher(1).stage("train@a") is False
+    assert Launcher(1).do("train@a") is False
     assert "error: train@a ended without a word, perhaps killed for want of memory" in capsys.readouterr().err

@@ -44,8 +44,8 @@ def test_a_failed_run_is_named_and_stops_no_other(clone: Clone) -> None:
     (clone.folder / rwlock.FILE).write_text('{"write": {')  # as a kill may leave it: DVC would not start
     said = clone.run("replay", "run", code=1)
     assert "error: the loss is not a number any more" in said
-    log = ".scratch/logs/train@zfnet-0.log"
-    assert f"error: failed: train@zfnet-0 (what it said: {log}); the others are done" in said
+    log = ".scratch/logs/zfnet-0.log"
+    assert f"error: failed: zfnet-0 (what it said: {log}); the others are done" in said
     assert "error: the loss is not a number any more" in (clone.folder / log).read_text()
     assert "alexnet-0  single_crop: top-1 error" in said
     assert "train@zfnet-0" in clone.run("dvc", "status")

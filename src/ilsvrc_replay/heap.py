@@ -10,13 +10,12 @@ from __future__ import annotations
 import ctypes
 from contextlib import suppress
 
-TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3  # malloc.h
-MIB = 2**20
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 def keep_freed() -> None:
-    """Blocks up to 1 GiB come from the heap, which grows by 64 MiB and never shrinks; does nothing without glibc."""
+    """Blocks up to 1 GiB come from the heap, which never shrinks; does nothing without glibc."""
     with suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
-        for option, value in ((MMAP_THRESHOLD, 1024 * MIB), (TRIM_THRESHOLD, 2048 * MIB - 1), (TOP_PAD, 64 * MIB)):
-            mallopt(option, value)
+        mallopt(MMAP_THRESHOLD, 2**30)
+        mallopt(TRIM_THRESHOLD, 2**31 - 1)

@@ -29,7 +29,6 @@ from ilsvrc_replay.watching import log, pieces, watcher
 
 BUSY, TRIES = "is busy", 20  # DVC's word for a file that another stage is just recording
 SILENT = "error: {} ended without a word, perhaps killed for want of memory: lower batch_size or --jobs"
-RUN = ("train@", "evaluate@")  # the stages of a run begin so
 
 
 class Launcher:
@@ -40,7 +39,7 @@ class Launcher:
         self.pool = ThreadPoolExecutor(jobs)
         self.running: set[subprocess.Popen] = set()
         self.forced: set[str] = set()
-        self.sources: dict[str, str] = {}  # by training, the stage that files its net's source, and goes before it
+        self.runs: dict[str, list[str]] = {}  # by run, its stages in order; one DVC does them all
         self.stopping = False
         self.lock = threading.Lock()
         self.watcher = watcher()
@@ -74,18 +73,16 @@ class Launcher:
 
     def work(self, study: Study, todo: set[str]) -> None:
         """Run what is `todo`: the data with all that needs none of it, then the runs, then the board."""
-        runs = [run_name(entry, seed) for entry, seed in study.runs]
-        self.sources = {f"train@{run_name(entry, seed)}": f"architecture@{entry}" for entry, seed in study.runs}
+        self.runs = {run_name(*run): stages_of(*run) for run in study.runs}
         first = [self.begin("acquire", "prepare")] if todo & {"acquire", "prepare"} else []
         beside = [self.begin(name) for name in ("claims", "viewer") if name in todo]
         end(first)
-        if first and not todo >= {f"train@{run}" for run in runs}:  # what they made may differ from before, or not
+        if first and not todo >= {f"train@{run}" for run in self.runs}:  # what they made may differ from before, or not
             wait(beside)  # DVC says nothing of a stage at work
             todo = pending()
-        runs = [run for run in runs if todo & {self.sources[f"train@{run}"], *(kind + run for kind in RUN)}]
-        chains = [self.begin(*(kind + run for kind in RUN)) for run in reversed(runs)]  # later nets are heavier
+        runs = [self.begin(run) for run in reversed(self.runs) if todo & {*self.runs[run]}]  # later nets are heavier
         try:
-            end([*chains, *beside])
+            end([*runs, *beside])
         except StudyError as error:
             with suppress(StudyError):  # is said by `replay sync`
                 sync()
@@ -95,24 +92,26 @@ class Launcher:
         self.forced = {"page"} if runs else set()
         end([self.begin("page")])
 
-    def begin(self, *stages: str) -> Future[str | None]:
-        """Run stages one after the other, as soon as there is a place; the result is the one that failed, if any."""
-        return self.pool.submit(lambda: next((stage for stage in stages if not self.stage(stage)), None))
+    def begin(self, *names: str) -> Future[str | None]:
+        """Do stages or runs one after the other, as soon as there is a place; the result is what failed, if any."""
+        return self.pool.submit(lambda: next((name for name in names if not self.do(name)), None))
 
-    def stage(self, name: str) -> bool:
-        """Run one stage if it is not up to date; False if it failed."""
-        self.watcher.begin(name)
+    def do(self, name: str) -> bool:
+        """Bring a stage or a run up to date; False if it failed."""
+        is_run, done = name in self.runs, False
+        self.watcher.begin(name, is_run)
         try:
-            if not name.startswith(RUN):
-                return self.try_stage(name, {})
-            with self.cards.taken() as environment:
-                return self.try_stage(name, environment | {LATER: "1"})
+            if not is_run:
+                done = self.reproduce(name, [name], {})
+            else:
+                with self.cards.taken() as environment:
+                    done = self.reproduce(name, self.runs[name], environment | {LATER: "1"})
         finally:
-            self.watcher.end(name)
+            self.watcher.end(name, done)
+        return done
 
-    def try_stage(self, name: str, environment: dict[str, str]) -> bool:
+    def reproduce(self, name: str, stages: list[str], environment: dict[str, str]) -> bool:
         forced = ["--force"] if name in self.forced else []
-        stages = [self.sources[name], name] if name in self.sources else [name]
         command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *forced, *stages]
         for _ in range(TRIES):
             with self.lock:
@@ -140,23 +139,23 @@ class Launcher:
             time.sleep(0.5)
         return False
 
-    def relay(self, stage: str, process: subprocess.Popen) -> str:
-        """Pass on what a stage says as it says it, but for DVC's word of a busy file; returns its standard error."""
+    def relay(self, name: str, process: subprocess.Popen) -> str:
+        """Pass on what it says as it says it, but for DVC's word of a busy file; returns its standard error."""
         said: list[str] = []
 
         def errors() -> None:
             for line, _ in pieces(process.stderr):
                 said.append(line)
                 if BUSY not in line:
-                    self.watcher.line(stage, line, sys.stderr)
+                    self.watcher.line(name, line, sys.stderr)
 
         reader = threading.Thread(target=errors)
         reader.start()
         for line, moving in pieces(process.stdout):
             if moving:
-                self.watcher.progress(stage, line)
+                self.watcher.progress(name, line)
             else:
-                self.watcher.line(stage, line, sys.stdout)
+                self.watcher.line(name, line, sys.stdout)
         reader.join()
         process.wait()
         process.stdout.close()
@@ -184,9 +183,15 @@ class Launcher:
                 return
 
 
+def stages_of(entry: str, seed: int) -> list[str]:
+    """Of a run; the first files its net's source."""
+    run = run_name(entry, seed)
+    return [f"architecture@{entry}", f"train@{run}", f"evaluate@{run}"]
+
+
 def end(started: Iterable[Future[str | None]]) -> None:
-    """Wait for all of them. Raises StudyError naming the stages that failed."""
-    failed = sorted(stage for done in started if (stage := done.result()))
+    """Wait for all of them. Raises StudyError naming those that failed."""
+    failed = sorted(name for done in started if (name := done.result()))
     if failed:
         raise StudyError(f"failed: {', '.join(map(with_log, failed))}")
 
@@ -195,8 +200,8 @@ def interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def with_log(stage: str) -> str:
-    return f"{stage} (what it said: {log(stage).relative_to(root())})" if log(stage).exists() else stage
+def with_log(name: str) -> str:
+    return f"{name} (what it said: {log(name).relative_to(root())})" if log(name).exists() else name
 
 
 def pending() -> set[str]:

@@ -1,4 +1,4 @@
-"""What the stages of a study say while they run: a table that moves on a terminal, plain lines elsewhere, and logs."""
+"""What the stages and runs of a study say: a table that moves on a terminal, plain lines elsewhere, and logs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOVING = "REPLAY_MOVING"  # an environment variable: a stage is asked for progre
 
 
 class Watcher:
-    """Passes lines on as they come, and keeps each stage's in .scratch/logs/<stage>.log."""
+    """Passes lines on as they come, and keeps each stage's and run's in .scratch/logs/<name>.log."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -36,33 +36,34 @@ class Watcher:
     def environment(self) -> dict[str, str]:
         return dict(os.environ)
 
-    def begin(self, stage: str) -> None:
-        """Called when a stage starts."""
+    def begin(self, name: str, is_run: bool) -> None:
+        """Called when a stage or a run starts."""
 
-    def end(self, stage: str) -> None:
-        """Called when a stage has ended."""
+    def end(self, name: str, done: bool) -> None:
+        """Called when it has ended, `done` or failed."""
 
-    def progress(self, stage: str, line: str) -> None:
-        """A line that the next one of the stage replaces."""
+    def progress(self, name: str, line: str) -> None:
+        """A line that its next one replaces."""
 
-    def line(self, stage: str, line: str, to: TextIO) -> None:
+    def line(self, name: str, line: str, to: TextIO) -> None:
         with self.lock:
-            with log(stage).open("a" if stage in self.logged else "w") as file:
-                file.write(f"{line}\n")  # a stage that says nothing keeps the log of its last time
-            self.logged.add(stage)
-            self.show(stage, line, to)
+            with log(name).open("a" if name in self.logged else "w") as file:
+                file.write(f"{line}\n")  # what says nothing keeps the log of its last time
+            self.logged.add(name)
+            self.show(name, line, to)
 
-    def show(self, stage: str, line: str, to: TextIO) -> None:
+    def show(self, name: str, line: str, to: TextIO) -> None:
         print(line, file=to, flush=True)
 
 
 class MovingTable(Watcher):
-    """A row for every stage that runs; above it what it says at its end, and every error."""
+    """A row for everything that runs; above it what stages say, the last word of each run, and every error."""
 
     def __init__(self) -> None:
         super().__init__()
         self.console = Console(stderr=False, highlight=False)
         self.rows: dict[str, tuple[float, str]] = {}
+        self.runs: set[str] = set()
         self.done = 0
         self.live = Live(console=self.console, get_renderable=self.table, refresh_per_second=4, transient=True)
 
@@ -77,36 +78,37 @@ class MovingTable(Watcher):
     def environment(self) -> dict[str, str]:
         return {**os.environ, MOVING: "1"}
 
-    def begin(self, stage: str) -> None:
+    def begin(self, name: str, is_run: bool) -> None:
         with self.lock:
-            self.rows[stage] = (time.monotonic(), "starting")
+            self.rows[name] = (time.monotonic(), "starting")
+            self.runs |= {name} if is_run else set()
 
-    def end(self, stage: str) -> None:
+    def end(self, name: str, done: bool) -> None:
         with self.lock:
-            self.rows.pop(stage, None)
-            self.done += 1
+            _, said = self.rows.pop(name)
+            self.done += done
+            if done and name in self.runs and name in self.logged:
+                self.console.print(said, markup=False, soft_wrap=True)
 
-    def progress(self, stage: str, line: str) -> None:
+    def progress(self, name: str, line: str) -> None:
         with self.lock:
-            if stage in self.rows:
-                self.rows[stage] = (self.rows[stage][0], line)
+            if name in self.rows:
+                self.rows[name] = (self.rows[name][0], line)
 
-    def show(self, stage: str, line: str, to: TextIO) -> None:
-        if stage in self.rows:
-            self.rows[stage] = (self.rows[stage][0], line)
-        if to is sys.stderr or not stage.startswith("train@"):
+    def show(self, name: str, line: str, to: TextIO) -> None:
+        if name in self.rows:
+            self.rows[name] = (self.rows[name][0], line)
+        if to is sys.stderr or name not in self.runs:
             self.console.print(line, markup=False, soft_wrap=True)
 
     def table(self) -> Table:
-        table = Table(box=None, show_header=False, caption=f"{self.done} stages done", caption_justify="left")
+        table = Table(box=None, show_header=False, caption=f"{self.done} done", caption_justify="left")
         table.add_column(no_wrap=True, style="bold")
         table.add_column(no_wrap=True, justify="right", style="dim")
         table.add_column(no_wrap=True, overflow="ellipsis")
-        for stage, (started, said) in list(self.rows.items()):
+        for name, (started, said) in list(self.rows.items()):
             seconds = round(time.monotonic() - started)
-            run = stage.partition("@")[2]
-            what = said.removeprefix(run).strip() if run else said
-            table.add_row(stage, f"{seconds // 60}:{seconds % 60:02d}", what)
+            table.add_row(name, f"{seconds // 60}:{seconds % 60:02d}", said.removeprefix(name).strip())
         return table
 
 
@@ -114,8 +116,8 @@ def watcher() -> Watcher:
     return MovingTable() if sys.stdout.isatty() else Watcher()
 
 
-def log(stage: str) -> Path:
-    return scratch("logs") / f"{stage}.log"
+def log(name: str) -> Path:
+    return scratch("logs") / f"{name}.log"
 
 
 def pieces(stream: IO[bytes]) -> Iterator[tuple[str, bool]]:

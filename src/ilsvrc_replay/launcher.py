@@ -27,8 +27,10 @@ from ilsvrc_replay.scratch import locked, root, scratch
 from ilsvrc_replay.tracking import LATER, sync
 from ilsvrc_replay.watching import log, pieces, watcher
 
-BUSY, TRIES = "is busy", 20  # DVC's word for a file that another stage is just recording
-SILENT = "error: {} ended without a word, perhaps killed for want of memory: lower batch_size or --jobs"
+SILENT = (
+    "error: {} ended without a word, perhaps killed for want of memory: lower batch_size or --jobs;"
+    " `dvc repro {}` may say more"
+)
 
 
 class Launcher:
@@ -73,8 +75,11 @@ class Launcher:
 
     def work(self, study: Study, todo: set[str]) -> None:
         """Run what is `todo`: the data with all that needs none of it, then the runs, then the board."""
-        self.runs = {run_name(*run): stages_of(*run) for run in study.runs}
+        alone = len(study.seeds) == 1  # or else the runs of an entry would file its source side by side
+        self.runs = {run_name(*run): stages_of(*run, with_source=alone) for run in study.runs}
         first = [self.begin("acquire", "prepare")] if todo & {"acquire", "prepare"} else []
+        if not alone and todo & {source(entry) for entry in study.entries}:
+            first.append(self.begin("architecture"))
         beside = [self.begin(name) for name in ("claims", "viewer") if name in todo]
         end(first)
         if first and not todo >= {f"train@{run}" for run in self.runs}:  # what they made may differ from before, or not
@@ -113,41 +118,34 @@ class Launcher:
     def reproduce(self, name: str, stages: list[str], environment: dict[str, str]) -> bool:
         forced = ["--force"] if name in self.forced else []
         command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *forced, *stages]
-        for _ in range(TRIES):
-            with self.lock:
-                if self.stopping:
-                    return False
-                # A process group of its own: to stop DVC alone would leave the training it started running.
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "ilsvrc_replay.leash", str(os.getpid()), *command],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    env=self.watcher.environment | environment,
-                    start_new_session=True,
-                )
-                self.running.add(process)
-            said = self.relay(name, process)
-            with self.lock:
-                self.running.discard(process)
-            if process.returncode == 0:
-                return True
-            if not said and not self.stopping:
-                self.watcher.line(name, SILENT.format(name), sys.stderr)
-            if BUSY not in said:
+        with self.lock:
+            if self.stopping:
                 return False
-            time.sleep(0.5)
-        return False
+            # A process group of its own: to stop DVC alone would leave the training it started running.
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ilsvrc_replay.leash", str(os.getpid()), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self.watcher.environment | environment,
+                start_new_session=True,
+            )
+            self.running.add(process)
+        spoke = self.relay(name, process)
+        with self.lock:
+            self.running.discard(process)
+        if process.returncode and not spoke and not self.stopping:
+            self.watcher.line(name, SILENT.format(name, stages[-1]), sys.stderr)
+        return process.returncode == 0
 
-    def relay(self, name: str, process: subprocess.Popen) -> str:
-        """Pass on what it says as it says it, but for DVC's word of a busy file; returns its standard error."""
+    def relay(self, name: str, process: subprocess.Popen) -> bool:
+        """Pass on what it says as it says it, until it ends; returns whether it told of errors."""
         said: list[str] = []
 
         def errors() -> None:
             for line, _ in pieces(process.stderr):
                 said.append(line)
-                if BUSY not in line:
-                    self.watcher.line(name, line, sys.stderr)
+                self.watcher.line(name, line, sys.stderr)
 
         reader = threading.Thread(target=errors)
         reader.start()
@@ -160,7 +158,7 @@ class Launcher:
         process.wait()
         process.stdout.close()
         process.stderr.close()
-        return "\n".join(said)
+        return bool(said)
 
     def stop(self) -> None:
         """End every running stage with all processes that it started."""
@@ -183,10 +181,14 @@ class Launcher:
                 return
 
 
-def stages_of(entry: str, seed: int) -> list[str]:
-    """Of a run; the first files its net's source."""
+def source(entry: str) -> str:
+    """The stage that files the source of its net."""
+    return f"architecture@{entry}"
+
+
+def stages_of(entry: str, seed: int, with_source: bool) -> list[str]:
     run = run_name(entry, seed)
-    return [f"architecture@{entry}", f"train@{run}", f"evaluate@{run}"]
+    return [*([source(entry)] if with_source else []), f"train@{run}", f"evaluate@{run}"]
 
 
 def end(started: Iterable[Future[str | None]]) -> None:

@@ -1,8 +1,7 @@
 """What a process frees stays with it, for its next tensors (glibc).
 
 By default the allocator gives large blocks back to the system at once. Every step of a training then asks for all its
-activations anew, and the system clears each page before it hands it out: a quarter to a third of a small net's step on
-a CPU.
+activations anew, and the system clears each page before it hands it out: a good part of a small net's step on a CPU.
 """
 
 from __future__ import annotations

@@ -71,13 +71,24 @@ def test_a_memory_that_is_used_up(clone: Clone, key: str, value: int, stage: str
     clone.run("git", "checkout", "-q", "params.yaml")
 
 
-def test_a_stage_that_the_system_kills_says_what_may_help(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+@pytest.mark.parametrize(
+    ("stage", "line"),
+    [
+        ({"cmd": "kill -9 $$"}, "error: train@a ended without a word, perhaps killed for want of memory"),
+        (
+            {"cmd": "true", "deps": ["gone"]},
+            "ERROR: failed to reproduce 'train@a'",
+        ),
+    ],
+    ids=["killed", "not started"],
+)
+def test_a_stage_that_says_nothing_is_spoken_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, stage: dict, line: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     with (tmp_path / "dvc.yaml").open("w") as file:
-        YAML().dump({"stages": {"train": {"matrix": {"run": ["a"]}, "cmd": "kill -9 $$"}}}, file)
+        YAML().dump({"stages": {"train": {"matrix": {"run": ["a"]}, **stage}}}, file)
     assert Launcher(1).do("train@a") is False
-    assert "error: train@a ended without a word, perhaps killed for want of memory" in capsys.readouterr().err
+    assert line in capsys.readouterr().err

@@ -27,10 +27,10 @@ from ilsvrc_replay.scratch import locked, root, scratch
 from ilsvrc_replay.tracking import LATER, sync
 from ilsvrc_replay.watching import log, pieces, watcher
 
-SILENT = (
-    "error: {} ended without a word, perhaps killed for want of memory: lower batch_size or --jobs;"
-    " `dvc repro {}` may say more"
-)
+# DVC without its chatter but with its errors, which --quiet hides; what a stage says goes past it.
+DVC = "import os, sys; sys.stdout = open(os.devnull, 'w'); from dvc.cli import main; sys.exit(main(sys.argv[1:]))"
+FAILED = "failed to run: "  # DVC's word of a stage that has said itself what is wrong
+SILENT = "error: {} ended without a word, perhaps killed for want of memory: lower batch_size or --jobs"
 
 
 class Launcher:
@@ -117,7 +117,7 @@ class Launcher:
 
     def reproduce(self, name: str, stages: list[str], environment: dict[str, str]) -> bool:
         forced = ["--force"] if name in self.forced else []
-        command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *forced, *stages]
+        command = [sys.executable, "-c", DVC, "--wait-for-lock", "repro", "--single-item", *forced, *stages]
         with self.lock:
             if self.stopping:
                 return False
@@ -135,7 +135,7 @@ class Launcher:
         with self.lock:
             self.running.discard(process)
         if process.returncode and not spoke and not self.stopping:
-            self.watcher.line(name, SILENT.format(name, stages[-1]), sys.stderr)
+            self.watcher.line(name, SILENT.format(name), sys.stderr)
         return process.returncode == 0
 
     def relay(self, name: str, process: subprocess.Popen) -> bool:
@@ -144,8 +144,9 @@ class Launcher:
 
         def errors() -> None:
             for line, _ in pieces(process.stderr):
-                said.append(line)
-                self.watcher.line(name, line, sys.stderr)
+                if FAILED not in line:
+                    said.append(line)
+                    self.watcher.line(name, line, sys.stderr)
 
         reader = threading.Thread(target=errors)
         reader.start()

@@ -27,8 +27,15 @@ from ilsvrc_replay.scratch import locked, root, scratch
 from ilsvrc_replay.tracking import LATER, sync
 from ilsvrc_replay.watching import log, pieces, watcher
 
-# DVC without its chatter but with its errors, which --quiet hides; what a stage says goes past it.
-DVC = "import os, sys; sys.stdout = open(os.devnull, 'w'); from dvc.cli import main; sys.exit(main(sys.argv[1:]))"
+# DVC without its chatter but with its errors, which --quiet hides; what a stage says goes past it. Terminated, it gives
+# up the files that it has listed as in use, or a later `dvc repro` waits until init has buried it.
+DVC = """
+import os, signal, sys
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+sys.stdout = open(os.devnull, "w")
+from dvc.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 FAILED = "failed to run: "  # DVC's word of a stage that has said itself what is wrong
 SILENT = "error: {} ended without a word, perhaps killed for want of memory: lower batch_size or --jobs"
 

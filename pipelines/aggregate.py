@@ -21,7 +21,7 @@ def main() -> None:
     board = judge(study, table.rows(study, metrics, ensembles), alone)
     results = Path("results") / study.study
     render.write(results, study, board, baseline)
-    wrong.write(results / wrong.FILE, mistakes.test_labels(study, PREDICTIONS), alone | together)
+    wrong.write(results / wrong.FILE, mistakes.labels_tested(study, PREDICTIONS), alone | together)
     print(f"{results}: {len(board.rows)} rows of {len(names)} runs")
 
 

@@ -51,7 +51,7 @@ def test_weights_from_a_file_are_a_row_beside_it(clone: Clone) -> None:
     kept = {key: entry[key] for key in ("architecture", "family", "width", "compact")}
     clone.set("entries.given", kept | {"recipe": "pretrained", "weights": "given.safetensors"})
     ran = stages_run(clone.run("dvc", "repro"))
-    assert sorted(ran) == ["aggregate", "architecture@given", "evaluate@given-0", "train@given-0"]
+    assert sorted(ran) == ["aggregate", "architecture@given", "evaluate@given-0", "page", "train@given-0"]
     trained, given = clone.board()
     assert (trained["recipe"], given["recipe"]) == ("modern", "pretrained")
     assert trained["top1_err"] == given["top1_err"]
@@ -65,7 +65,7 @@ def test_moved_images_are_the_same_data(clone: Clone) -> None:
     before = clone.lock()["prepare"]
     folder = Path(clone.params()["dataset"]["folder"])
     clone.set("dataset.folder", str(folder.rename(folder.with_name("moved"))))
-    assert stages_run(clone.run("dvc", "repro")) == ["acquire", "aggregate"]  # the board's file names the data set
+    assert stages_run(clone.run("dvc", "repro")) == ["acquire", "aggregate", "page"]  # these name the data set
     assert clone.lock()["prepare"] == before
 
 

@@ -50,6 +50,15 @@ def test_resized_crops_lie_on_whole_pixels_inside_the_resized_image() -> None:
     assert ((left + width) > 0.999).any()
 
 
+def test_crops_lie_where_an_affine_map_puts_them() -> None:
+    images = torch.rand(3, 2, 20, 30)
+    boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.25, 0.5, 0.5, 0.25], [0.1, 0.3, 0.7, 0.6]])
+    maps = torch.stack([torch.tensor([[w, 0, 2 * x + w - 1], [0, h, 2 * y + h - 1]]) for x, y, w, h in boxes])
+    grid = F.affine_grid(maps, [3, 2, 16, 16], align_corners=False)
+    expected = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    torch.testing.assert_close(augment.cut(images, boxes, 16), expected)
+
+
 def test_a_crop_of_an_image_stored_at_that_side_is_cut_and_not_blurred() -> None:
     images = torch.randint(0, 256, (2, 3, 256, 256), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     draws = torch.tensor([[0.5, 0.0, 0.999], [0.5, 0.5, 0.2]])

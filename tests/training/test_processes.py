@@ -60,7 +60,7 @@ class Workplace(Place):
 
 
 def same(place: Workplace, packed: Packed, said: str) -> None:
-    """Asserts that what two processes made is what one makes, to 1e-4."""
+    """Asserts that what two processes made is what one makes, to 1e-4; of the errors, to one image whose scores tie."""
     assert said.count("net-0  epoch") == fit.CHECKS, "one process alone reports"
     job = fit.set_up(place.study, "net", 0, packed)
     net = fit.run(job, [])
@@ -68,7 +68,9 @@ def same(place: Workplace, packed: Packed, said: str) -> None:
         curve = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
     assert len(curve) == len(job.module.curve) == fit.CHECKS
     for made, wanted in zip(curve, job.module.curve, strict=True):
-        assert made == pytest.approx(wanted, rel=0, abs=1e-4)
+        for name in wanted:
+            slack = 100 / len(packed.labels("val")) if name.endswith("_err") else 0
+            assert made[name] == pytest.approx(wanted[name], rel=0, abs=slack + 1e-4), name
     weights = load_file(place.folder / RUN / "weights.safetensors")
     for name, tensor in net.state_dict().items():
         torch.testing.assert_close(weights[name], tensor, rtol=0, atol=2e-3)
@@ -93,7 +95,7 @@ def test_two_processes_draw_the_curve_of_one_and_as_many_images_are_tested(tmp_p
     [
         ("alexnet", {"average": "ema", "clip": 1.0}),
         ("zfnet", {"average": "polyak", "optimizer": "rmsprop", "lr": 0.0005}),
-        ("vgg16", {"optimizer": "nesterov", "lr": 0.01, "label_smoothing": 0.1, "compact": 2}),
+        ("vgg16", {"optimizer": "nesterov", "lr": 0.003, "label_smoothing": 0.1, "compact": 2}),
     ],
 )
 def test_two_processes_draw_the_curve_of_one_by_every_recipe(

@@ -11,7 +11,7 @@ import torch
 from ilsvrc_replay import scores
 from ilsvrc_replay.evaluation import ensembles
 from ilsvrc_replay.leaderboard.wrong import Key
-from ilsvrc_replay.params import Study, run_name, tested_on
+from ilsvrc_replay.params import OTHER_IMAGES, Study, run_name, tested_on
 
 Masks = dict[Key, np.ndarray]
 
@@ -41,10 +41,11 @@ def of_ensembles(study: Study, folder: Path) -> tuple[dict[str, dict[str, Any]],
     return measured, masks
 
 
-def test_labels(study: Study, folder: Path) -> np.ndarray:
-    """The labels of the test images (N,); none where every run was tested on other images alone."""
-    saved = (np.load(folder / f"{run_name(entry, seed)}.npz") for entry, seed in study.runs)
-    return next((arrays["labels"] for arrays in saved if "labels" in arrays), np.empty(0, np.int64))
+def labels_tested(study: Study, folder: Path) -> np.ndarray:
+    """The labels (N,) of the test images, or where no run saw these, of the other images that runs were tested on."""
+    saved = [np.load(folder / f"{run_name(entry, seed)}.npz") for entry, seed in study.runs]
+    names = ("labels", *(labels for _, labels in OTHER_IMAGES.values()))
+    return next(arrays[name] for name in names for arrays in saved if name in arrays)
 
 
 def predicted(folder: Path, run: str, protocol: str) -> tuple[np.ndarray, np.ndarray]:

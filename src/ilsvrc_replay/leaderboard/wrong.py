@@ -21,7 +21,7 @@ Key = tuple[str, str, str]  # entry, kind and protocol, as in the board's rows
 
 
 class Wrong(NamedTuple):
-    """The top-1 mistakes by row, masks (S, N) by seed and image, and the checksum of the test labels."""
+    """The top-1 mistakes by row, masks (S, N) by seed and image, and the checksum of the images' labels."""
 
     labels_sha256: str
     masks: dict[Key, np.ndarray]

@@ -28,10 +28,16 @@ from ilsvrc_replay.tracking import LATER, sync
 from ilsvrc_replay.watching import log, pieces, watcher
 
 # DVC without its chatter but with its errors, which --quiet hides; what a stage says goes past it. Terminated, it gives
-# up the files that it has listed as in use, or a later `dvc repro` waits until init has buried it.
+# up the files that it has listed as in use, or a later `dvc repro` waits until init has buried it. The kernel may tell
+# it once for every thread of a launcher that was killed: the first time counts, or the list would be left half-written.
 DVC = """
 import os, signal, sys
-signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+def end(number, _):
+    signal.signal(number, lambda *_: None)
+    sys.exit(128 + number)
+
+signal.signal(signal.SIGTERM, end)
 sys.stdout = open(os.devnull, "w")
 from dvc.cli import main
 sys.exit(main(sys.argv[1:]))

@@ -67,7 +67,7 @@ class Spool:
         left = len(self.unsent)
         if not left:
             self.path.unlink(missing_ok=True)
-        if self.file:
+        if self.file and not self.thread.is_alive():  # else held until the process ends: it may be sending still
             self.file.close()
         return left
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -69,6 +70,7 @@ def test_a_launcher_that_ends_ends_every_process(clone: Clone, number: signal.Si
         assert "error: stopped; what was finished is kept, run again to go on" in said
     assert "Traceback" not in said
     assert clone.is_quiet()
+    assert not rwlock.named(json.loads((clone.folder / rwlock.FILE).read_bytes())), "DVC gave up its files"
     clone.run("git", "checkout", "-q", ".")
     clone.run("dvc", "checkout", "-q", "--force")
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from mlflow import MlflowClient
 
 from ilsvrc_replay import tracking
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.spool import Spool, left_over
 from ilsvrc_replay.tracking import Tracker, flatten
 
 RECORD = {"entry": "net", "seed": 0, "architecture": "alexnet", "width": 0.125, "recipe": {"name": "modern", "lr": 0.1}}
@@ -241,6 +243,24 @@ def test_the_stage_that_ends_a_study_waits_until_mlflow_has_all(
     with Tracker("test") as tracker:
         tracker.end_study({"net/single_crop/top1_err": 8.0}, tmp_path / "results", "# board", {"net-0": "f" * 64})
     assert [run.info.status for run in runs(client, "study") + runs(client, "run")] == ["FINISHED", "FINISHED"]
+
+
+def test_what_a_thread_may_still_send_is_nobody_elses(tmp_path: Path) -> None:
+    sending, done = threading.Event(), threading.Event()
+
+    def deliver(_record: dict) -> None:
+        sending.set()
+        assert done.wait(30)
+
+    spool = Spool(tmp_path, {}, deliver, print)
+    spool.add({"what": "tag"})
+    assert sending.wait(30)
+    assert spool.close(0.0) == 1
+    with left_over(tmp_path) as spools:
+        assert spools == []
+    done.set()
+    spool.thread.join(30)
+    assert not spool.unsent
 
 
 def test_a_record_that_mlflow_never_takes_holds_nothing_up(client: MlflowClient, capsys: pytest.CaptureFixture) -> None:

@@ -47,7 +47,7 @@ def rows(study: Callable[..., Study], packed: Packed, tmp_path_factory: pytest.T
 def test_every_entry_has_a_row_with_possible_figures(rows: list[dict[str, str]]) -> None:
     assert [row["entry"] for row in rows] == ["net", "other"]
     for row in rows:
-        assert 0.2 < float(row["loop_share_cpu_time"]) < 5  # threads spin while they wait on a busy machine
+        assert 0.2 < float(row["loop_share_cpu_time"]) < 5  # on a busy machine
         assert float(row["loop_images_per_s"]) > 0
         assert 100 < int(row["peak_memory_mib"]) < 10_000
         assert row["torch"] == torch.__version__

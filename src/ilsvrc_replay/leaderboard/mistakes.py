@@ -43,9 +43,9 @@ def of_ensembles(study: Study, folder: Path) -> tuple[dict[str, dict[str, Any]],
 
 def labels_tested(study: Study, folder: Path) -> np.ndarray:
     """The labels (N,) of the test images, or where no run saw these, of the other images that runs were tested on."""
-    saved = [np.load(folder / f"{run_name(entry, seed)}.npz") for entry, seed in study.runs]
+    paths = [folder / f"{run_name(entry, seed)}.npz" for entry, seed in study.runs]
     names = ("labels", *(labels for _, labels in OTHER_IMAGES.values()))
-    return next(arrays[name] for name in names for arrays in saved if name in arrays)
+    return next(arrays[name] for name in names for path in paths if name in (arrays := np.load(path)))
 
 
 def predicted(folder: Path, run: str, protocol: str) -> tuple[np.ndarray, np.ndarray]:

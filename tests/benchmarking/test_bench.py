@@ -50,7 +50,7 @@ def test_every_entry_has_a_row_with_possible_figures(rows: list[dict[str, str]])
         assert 0.2 < float(row["loop_share_cpu_time"]) < 5  # on a busy machine
         assert float(row["loop_images_per_s"]) > 0
         assert 100 < int(row["peak_memory_mib"]) < 10_000
-        assert row["torch"] == torch.__version__
+        assert torch.__version__.startswith(row["torch"])  # with +cu130 or not, as its package says
         assert row["cpu"]
 
 

@@ -31,7 +31,7 @@ def main() -> None:
     mark = resume.fingerprint({**record, "compute": study.compute.model_dump()}, study.entry(entry).family)
     if part.rank:
         with processes.together(part):
-            fit.run(job, [], resume.following(name, mark))
+            fit.run(job, keeper=resume.following(name, mark))
         return
 
     print(f"{name}  {summary}", flush=True)
@@ -46,7 +46,7 @@ def main() -> None:
         else:
             with processes.together(part):
                 net = fit.run(job, [Progress(name), Reporter(tracker)], keeper)
-            record = outputs.write(Path("runs") / name, net, job.module.curve, record)
+            record = outputs.write(Path("runs") / name, net, job.learner.curve, record)
         tracker.tag({"weights": f"runs/{name}/{outputs.WEIGHTS}", "weights_sha256": record["weights_sha256"]})
 
 

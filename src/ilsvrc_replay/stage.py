@@ -22,15 +22,13 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 def run_stage(stage: Callable[[], None]) -> None:
-    """Call `stage`; exits with 1 on a StudyError or a disk's trouble, 130 on Ctrl-C and 143 when terminated.
-
-    Lightning leaves with 0 when it is terminated, and DVC would then take a half-trained net for a finished one.
-    """
+    """Call `stage`; exits with 1 on a StudyError or a disk's trouble, 130 on Ctrl-C and 143 when terminated: were it 0,
+    DVC would take what is half made for finished."""
     gc.freeze()
     gc.enable()
     signal.signal(signal.SIGTERM, terminate)
     leash.watch()
-    speaks = rank().local == 0  # asked now, as Lightning clears the environment that says it
+    speaks = rank().local == 0  # asked now, as a training's end clears the environment that says it
     try:
         stage()
     except (StudyError, OSError) as error:

@@ -18,14 +18,14 @@ from ilsvrc_replay.training import fit, outputs
 
 def train(study: Study, packed: Packed, seed: int = 0) -> tuple[nn.Module, fit.Job]:
     job = fit.set_up(study, "net", seed, packed)
-    return fit.run(job, []), job
+    return fit.run(job), job
 
 
 def test_a_net_learns_and_its_curve_tells(study: Callable[..., Study], packed: Packed) -> None:
     _, job = train(study("zfnet", epochs=3.0, lr=0.001), packed)
-    curve = job.module.curve
+    curve = job.learner.curve
     assert len(curve) == fit.CHECKS
-    assert curve[-1]["step"] == job.module.steps == pytest.approx(3 * 1100 / 32, abs=4)
+    assert curve[-1]["step"] == job.learner.steps == pytest.approx(3 * 1100 / 32, abs=4)
     assert curve[-1]["lr"] == 0
     assert curve[-1]["val_top1_err"] < 20 < curve[0]["val_top1_err"]
     assert curve[-1]["train_loss"] < curve[0]["train_loss"]
@@ -38,7 +38,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         torch.manual_seed(len(made))  # whatever was drawn before
         net, job = train(study("googlenet", epochs=0.3, dropout=0.5), packed, seed)
-        outputs.write(tmp_path / name, net, job.module.curve, job.record)
+        outputs.write(tmp_path / name, net, job.learner.curve, job.record)
         made[name] = [sha256(path) for path in sorted((tmp_path / name).iterdir())]
     assert made["a"] == made["b"]
     assert made["a"][2] != made["c"][2]
@@ -46,8 +46,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
 
 def test_batch_normalisation_and_auxiliary_classifiers_train(study: Callable[..., Study], packed: Packed) -> None:
     resnet, job = train(study("resnet50", epochs=0.2), packed)
-    assert resnet.stem[0][1].num_batches_tracked == job.module.steps
-    start = fit.set_up(study("googlenet", epochs=0.2), "net", 0, packed).module.net.auxiliary1.fc2.weight
+    assert resnet.stem[0][1].num_batches_tracked == job.learner.steps
+    start = fit.set_up(study("googlenet", epochs=0.2), "net", 0, packed).learner.net.auxiliary1.fc2.weight
     googlenet, _ = train(study("googlenet", epochs=0.2), packed)
     assert not torch.equal(start, googlenet.auxiliary1.fc2.weight)
 
@@ -69,7 +69,7 @@ def test_a_batch_larger_than_the_data_is_refused(study: Callable[..., Study], pa
 
 def test_the_record_names_what_made_the_weights(study: Callable[..., Study], packed: Packed, tmp_path: Path) -> None:
     net, job = train(study("zfnet", epochs=0.1, lr=0.02), packed)
-    record = outputs.write(tmp_path, net, job.module.curve, job.record)
+    record = outputs.write(tmp_path, net, job.learner.curve, job.record)
     assert record["recipe"]["lr"] == 0.02
     assert record["recipe"]["name"] == "modern"
     assert record["weights_sha256"] == sha256(tmp_path / "weights.safetensors")

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from pytorch_lightning import Callback
 from torch import nn
 
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.params import Recipe, Schedule, Study
 from ilsvrc_replay.training import fit
+from ilsvrc_replay.training.learner import Learner
+from ilsvrc_replay.training.loop import Watcher
 from ilsvrc_replay.training.optimizers import average_of, make_optimizer
 
 KINDS = {"sgd": torch.optim.SGD, "nesterov": torch.optim.SGD, "adamw": torch.optim.AdamW}
@@ -88,8 +89,8 @@ def test_averages_take_the_statistics_of_batch_normalisation_along() -> None:
 
 def test_the_average_is_what_a_run_keeps(study: Callable[..., Study], packed: Packed) -> None:
     job = fit.set_up(study("resnet50", epochs=0.2, average="polyak"), "net", 0, packed)
-    kept, last = fit.run(job, []), job.module.net
-    assert job.module.average.n_averaged.item() == job.module.steps - job.module.steps // 2
+    kept, last = fit.run(job), job.learner.net
+    assert job.learner.average.n_averaged.item() == job.learner.steps - job.learner.steps // 2
     assert not torch.equal(kept.fc.weight, last.fc.weight)
     assert not kept.training
 
@@ -101,16 +102,16 @@ def test_the_whole_gradient_is_clipped_to_its_norm(
     """One step of plain SGD moves all weights together by rate * min(norm of the gradient, limit)."""
     plain = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "schedule": Schedule(kind="constant")}
     job = fit.set_up(study("alexnet", epochs=0.1, lr=1e-3, clip=limit, **plain), "net", 0, packed)
-    before = [parameter.detach().clone() for parameter in job.module.net.parameters()]
+    before = [parameter.detach().clone() for parameter in job.learner.net.parameters()]
     images, labels = next(iter(job.training))
-    nn.functional.cross_entropy(job.module.net.train()(images), labels).backward()
-    norm = torch.cat([parameter.grad.flatten() for parameter in job.module.net.parameters()]).norm().item()
-    job.module.net.zero_grad()
+    nn.functional.cross_entropy(job.learner.net.train()(images), labels).backward()
+    norm = torch.cat([parameter.grad.flatten() for parameter in job.learner.net.parameters()]).norm().item()
+    job.learner.net.zero_grad()
     moved = []
 
-    class Watch(Callback):
-        def on_train_batch_end(self, trainer: object, module: nn.Module, *_: object) -> None:
-            steps = [(now - then).flatten() for now, then in zip(module.net.parameters(), before, strict=True)]
+    class Watch(Watcher):
+        def after_step(self, learner: Learner) -> None:
+            steps = [(now - then).flatten() for now, then in zip(learner.net.parameters(), before, strict=True)]
             moved.append(torch.cat(steps).norm().item())
 
     fit.run(job, [Watch()])

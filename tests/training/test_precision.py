@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision, Precision
+from torch import nn
 
 from ilsvrc_replay.architectures.layers import LocalResponseNorm
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.params import Compute, Study
+from ilsvrc_replay.params import Compute, Schedule, Study
 from ilsvrc_replay.training import fit
 
 
@@ -25,15 +28,15 @@ def trained(study: Callable[..., Study], packed: Packed) -> dict[str, fit.Job]:
         jobs[precision] = fit.set_up(
             computed(study("zfnet", epochs=1.0, lr=0.002), precision=precision), "net", 0, packed
         )
-        fit.run(jobs[precision], [])
+        fit.run(jobs[precision])
     return jobs
 
 
 def test_bfloat16_trains_as_well_and_to_other_weights(trained: dict[str, fit.Job]) -> None:
-    full, half = (trained[name].module for name in ("fp32", "bf16"))
+    full, half = (trained[name].learner for name in ("fp32", "bf16"))
     assert half.curve[-1]["val_top1_err"] < 45 < half.curve[0]["val_top1_err"] + 10
     assert half.curve[-1]["train_loss"] == pytest.approx(full.curve[-1]["train_loss"], rel=0.2)
-    weights = [dict(module.net.state_dict()) for module in (full, half)]
+    weights = [dict(learner.net.state_dict()) for learner in (full, half)]
     assert all(tensor.dtype == torch.float32 for tensor in weights[1].values())
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
@@ -44,12 +47,41 @@ def test_the_record_tells_of_it_and_the_default_record_does_not(trained: dict[st
 
 
 def test_validation_is_in_full_precision(trained: dict[str, fit.Job]) -> None:
-    module = trained["bf16"].module.eval()
-    images, labels = next(iter(trained["bf16"].validation))
-    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
-        module.validation_step((images, labels), 0)
-    output, _ = module.outputs.pop()
-    assert output.dtype == torch.float32
+    job = trained["bf16"]
+    net = job.learner.net.eval()
+    with torch.no_grad():
+        ((images, labels),) = job.validation
+        loss = nn.functional.cross_entropy(net(images), labels).item()
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = nn.functional.cross_entropy(net(images), labels).item()
+    assert job.learner.curve[-1]["val_loss"] == pytest.approx(loss, abs=1e-6)
+    assert rounded != pytest.approx(loss, abs=1e-5)
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_float16_descends_the_scaled_loss_and_clips_the_true_gradient(
+    study: Callable[..., Study], packed: Packed, clip: float | None
+) -> None:
+    """As on a GPU, but for the kernels: one step moves the weights as far as it does in full precision."""
+    moved = {}
+    for precision in ("32-true", "16-mixed"):
+        plain = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "schedule": Schedule(kind="constant")}
+        job = fit.set_up(study("zfnet", lr=1e-3, clip=clip, **plain), "net", 0, packed)
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+        plugin = MixedPrecision("16-mixed", "cpu", scaler) if precision == "16-mixed" else Precision()
+        fabric = Fabric(accelerator="cpu", devices=1, plugins=[plugin])
+        fabric.launch()
+        job.learner.set_up(fabric)
+        before = [parameter.detach().clone() for parameter in job.learner.net.parameters()]
+        job.learner.learn(next(iter(job.training)))
+        moved[precision] = torch.cat(
+            [(now - then).flatten() for now, then in zip(job.learner.net.parameters(), before, strict=True)]
+        )
+        assert (job.learner.state()["precision"] != {}) == (precision == "16-mixed")
+    assert moved["16-mixed"].norm().item() == pytest.approx(moved["32-true"].norm().item(), rel=0.02)
+    assert not torch.equal(moved["16-mixed"], moved["32-true"])
+    if clip:
+        assert moved["16-mixed"].norm().item() == pytest.approx(1e-3 * clip, rel=0.01)
 
 
 def test_response_normalisation_is_computed_in_full_precision() -> None:

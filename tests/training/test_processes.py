@@ -63,11 +63,11 @@ def same(place: Workplace, packed: Packed, said: str) -> None:
     """Asserts that what two processes made is what one makes, to 1e-4; of the errors, to one image whose scores tie."""
     assert said.count("net-0  epoch") == fit.CHECKS, "one process alone reports"
     job = fit.set_up(place.study, "net", 0, packed)
-    net = fit.run(job, [])
+    net = fit.run(job)
     with (place.folder / RUN / "curves.csv").open() as file:
         curve = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-    assert len(curve) == len(job.module.curve) == fit.CHECKS
-    for made, wanted in zip(curve, job.module.curve, strict=True):
+    assert len(curve) == len(job.learner.curve) == fit.CHECKS
+    for made, wanted in zip(curve, job.learner.curve, strict=True):
         for name in wanted:
             slack = 100 / len(packed.labels("val")) if name.endswith("_err") else 0
             assert made[name] == pytest.approx(wanted[name], rel=0, abs=slack + 1e-4), name

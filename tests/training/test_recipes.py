@@ -10,7 +10,7 @@ from ilsvrc_replay.architectures.registry import architectures
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.params import Entry, Recipe, Schedule, Study
 from ilsvrc_replay.training import fit
-from ilsvrc_replay.training.module import Classifier
+from ilsvrc_replay.training.learner import Learner
 from ilsvrc_replay.training.recipes import published, rate, resolve
 
 
@@ -91,17 +91,19 @@ def test_every_net_of_the_history_has_a_recipe_of_its_era() -> None:
 def test_label_smoothing_is_cross_entropy_against_the_mixed_target() -> None:
     outputs = torch.randn(5, 10, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(5)
-    module = Classifier(torch.nn.Identity(), Recipe(label_smoothing=0.1), 1, 1, 0)
+    learner = Learner(torch.nn.Identity(), Recipe(label_smoothing=0.1), 1, 1, 0)
     target = torch.full((5, 10), 0.01).scatter(1, labels[:, None], 0.91)
     expected = -(target * outputs.log_softmax(1)).sum(1).mean()
-    torch.testing.assert_close(module.loss(outputs, labels), expected)
+    for loss in learner.loss(outputs, labels):
+        torch.testing.assert_close(loss, expected)
 
 
 def test_the_auxiliary_losses_count_as_the_recipe_says(study: Callable[..., Study], packed: Packed) -> None:
     losses = []
     for weight in (None, 0.3, 0.0):
         job = fit.set_up(study("googlenet", auxiliary_weight=weight), "net", 0, packed)
-        job.module.net.train()
+        job.learner.net.train()
         torch.manual_seed(0)
-        losses.append(job.module.training_step(next(iter(job.training)), 0).item())
+        images, labels = next(iter(job.training))
+        losses.append(job.learner.loss(job.learner.net(images), labels)[1].item())
     assert losses[0] == losses[1] > 1.3 * losses[2]

@@ -6,15 +6,15 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pytorch_lightning import Callback
 
 from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Schedule, Study
 from ilsvrc_replay.training import fit, outputs, resume
+from ilsvrc_replay.training.learner import Learner
+from ilsvrc_replay.training.loop import Watcher
 
 Make = Callable[..., Study]
 
@@ -33,28 +33,28 @@ class Killed(BaseException):
     """What no code catches, as a SIGKILL."""
 
 
-class KillAt(Callback):
-    """Kills the training in the middle of step number `step`, or in the validation that follows it."""
+class KillAt(Watcher):
+    """Kills the training in step number `step`, or in the validation that follows that many."""
 
     def __init__(self, step: int, validating: bool = False) -> None:
         self.step, self.validating = step, validating
 
-    def on_before_zero_grad(self, trainer: Any, module: Any, optimizer: Any) -> None:
-        if trainer.global_step == self.step and not self.validating:
+    def after_step(self, learner: Learner) -> None:
+        if learner.step == self.step + 1 and not self.validating:
             raise Killed
 
-    def on_validation_batch_end(self, trainer: Any, *_: Any) -> None:
-        if trainer.global_step == self.step and self.validating:
+    def before_validation(self, learner: Learner) -> None:
+        if learner.step == self.step and self.validating:
             raise Killed
 
 
-def train(study: Study, packed: Packed, folder: Path, *callbacks: Callback) -> tuple[bytes, list[dict]]:
+def train(study: Study, packed: Packed, folder: Path, *watchers: Watcher) -> tuple[bytes, list[dict]]:
     """What the stage does: the bytes of the weights, and the curve."""
     job = fit.set_up(study, "net", 0, packed)
     with resume.claimed("net-0", resume.fingerprint(job.record, study.entry("net").family)) as keeper:
-        net = fit.run(job, list(callbacks), keeper)
-        outputs.write(folder, net, job.module.curve, job.record)
-    return (folder / "weights.safetensors").read_bytes(), job.module.curve
+        net = fit.run(job, watchers, keeper)
+        outputs.write(folder, net, job.learner.curve, job.record)
+    return (folder / "weights.safetensors").read_bytes(), job.learner.curve
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_a_killed_training_ends_in_the_same_bytes(
     assert (tmp_path / "killed/training.json").read_bytes() == (tmp_path / "whole/training.json").read_bytes()
 
 
-class Steps(Callback):
+class Steps(Watcher):
     first: int | None = None
 
-    def on_train_batch_start(self, trainer: Any, *_: Any) -> None:
-        self.first = trainer.global_step if self.first is None else self.first
+    def before_step(self, learner: Learner) -> None:
+        self.first = learner.step if self.first is None else self.first
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -116,16 +116,16 @@ def test_told_to_stop_it_finishes_the_step_and_keeps_it(
     assert train(wanted, packed, tmp_path / "told") == whole
 
 
-class Tell(Callback):
+class Tell(Watcher):
     def __init__(self, number: signal.Signals, step: int) -> None:
         self.number, self.step = number, step
 
-    def on_before_zero_grad(self, trainer: Any, *_: Any) -> None:
-        if trainer.global_step == self.step:
+    def after_step(self, learner: Learner) -> None:
+        if learner.step == self.step + 1:
             os.kill(os.getpid(), self.number)
 
-    def on_validation_start(self, trainer: Any, *_: Any) -> None:
-        if trainer.global_step == self.step:
+    def before_validation(self, learner: Learner) -> None:
+        if learner.step == self.step:
             os.kill(os.getpid(), self.number)
 
 
@@ -193,8 +193,8 @@ def test_keeping_takes_a_small_share_of_the_time(
     spent: list[float] = []
     keep = resume.Keeper.keep
 
-    def counted(keeper: resume.Keeper, trainer: Any) -> None:
-        keep(keeper, trainer)
+    def counted(keeper: resume.Keeper, learner: Learner) -> None:
+        keep(keeper, learner)
         spent.append(keeper.cost)
 
     monkeypatch.setattr(resume.Keeper, "keep", counted)

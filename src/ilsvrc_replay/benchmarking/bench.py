@@ -131,7 +131,7 @@ def described(study: Study, job: fit.Job, packed: Packed) -> dict[str, Any]:
         "width": job.record["width"],
         "compact": job.record["compact"],
         "param_count": job.record["param_count"],
-        "batch_size": job.module.recipe.batch_size,
+        "batch_size": job.learner.recipe.batch_size,
         "data": packed.meta["name"],
         "image_size": packed.shape["image_size"],
         "device": job.device.type,

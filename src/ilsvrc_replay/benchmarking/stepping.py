@@ -6,20 +6,18 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from pytorch_lightning import Callback, Trainer
-from torch import Tensor
 
-from ilsvrc_replay.training import fit
-from ilsvrc_replay.training.module import Classifier
+from ilsvrc_replay.training import fit, loop
+from ilsvrc_replay.training.learner import Batch
+from ilsvrc_replay.training.optimizers import make_optimizer
 from ilsvrc_replay.training.progress import Progress
 from ilsvrc_replay.training.resume import Keeper
 
 WARM_UP, LEAST = 3, 3  # steps: before the clock starts at the most, and on the clock at the least
 FOREVER = 10**9  # steps of an interval that no measurement comes to the end of
-Batch = tuple[Tensor, Tensor]
 
 
 class Speed(NamedTuple):
@@ -60,36 +58,28 @@ class Clock:
             torch.cuda.synchronize(self.device)
 
 
-class Stopwatch(Callback):
-    """Ends a training as soon as its clock has seen enough."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-
-    def on_train_batch_start(self, trainer: Trainer, module: Classifier, *_: Any) -> None:
-        self.clock.before_step()
-
-    def on_train_batch_end(self, trainer: Trainer, module: Classifier, *_: Any) -> None:
-        trainer.should_stop = self.clock.after_step()
-
-
-class WatchingKeeper(Keeper):
-    """Looks at the time at every step as in a stage; leaves Ctrl-C to the command, and its folder empty."""
-
-    def on_train_start(self, trainer: Trainer, module: Classifier) -> None:
-        self.kept = time.monotonic()
-
-
 def real_loop(job: fit.Job, seconds: float) -> Speed:
-    """The training as a stage runs it, with its callbacks, without start-up and validation."""
-    clock = Clock(job.module.recipe.batch_size, seconds, job.device)
-    progress = Progress(job.record["entry"])
+    """The training as a stage runs it, with those who watch it, without start-up and validation."""
+    fit.to_device(job)
+    clock = Clock(job.learner.recipe.batch_size, seconds, job.device)
+    progress, keeper = Progress(job.record["entry"]), Keeper(Path())
     progress.moving = False
     job.training.interval = FOREVER
-    trainer = fit.make_trainer(job, [progress, WatchingKeeper(Path()), Stopwatch(clock)], intervals=1)
-    trainer.fit(job.module, job.training)
-    job.module.losses.clear()
+    job.learner.step = 0  # or else the rate would have come to its end
+    progress.on_start(job.learner)
+    keeper.on_start(job.learner)
+    loop.take_steps(job.learner, timed(job.training, clock), [progress, keeper])
+    job.learner.losses.clear()
     return clock.speed
+
+
+def timed(batches: Iterable[Batch], clock: Clock) -> Iterator[Batch]:
+    """Those of `batches` whose steps `clock` wants to see."""
+    for batch in batches:
+        clock.before_step()
+        yield batch
+        if clock.after_step():
+            return
 
 
 def resident_batch(job: fit.Job, seconds: float) -> Speed:
@@ -100,7 +90,7 @@ def resident_batch(job: fit.Job, seconds: float) -> Speed:
 
 def fed(job: fit.Job, batches: Iterable[Batch], seconds: float, warm_up: int = WARM_UP) -> Speed:
     """The bare step on `batches`, which never end."""
-    clock = Clock(job.module.recipe.batch_size, seconds, job.device, warm_up)
+    clock = Clock(job.learner.recipe.batch_size, seconds, job.device, warm_up)
     step = bare_steps(job, iter(batches))
     while True:
         clock.before_step()
@@ -111,21 +101,19 @@ def fed(job: fit.Job, batches: Iterable[Batch], seconds: float, warm_up: int = W
 
 def bare_steps(job: fit.Job, batches: Iterator[Batch]) -> Iterator[None]:
     """Forward, loss, backward and optimiser step in the job's precision, once for each batch, and nothing else."""
-    module, device, precision = job.module, job.device, job.compute.precision
-    module.to(device).train()
-    module.net.to(memory_format=torch.channels_last)
-    optimizer = module.configure_optimizers()["optimizer"]
+    learner, device, precision = job.learner, job.device, job.compute.precision
+    net = learner.net.to(device, memory_format=torch.channels_last).train()
+    optimizer = make_optimizer(learner.recipe, net)
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
     kind = torch.float16 if precision == "fp16" else torch.bfloat16
-    for number, batch in enumerate(batches):
+    for images, labels in batches:
         optimizer.zero_grad()
         with torch.autocast(device.type, kind, enabled=precision != "fp32"):
-            loss = module.training_step(batch, number)
+            _, loss = learner.loss(net(images), labels)
         scaler.scale(loss).backward()
-        if module.recipe.clip:
+        if learner.recipe.clip:
             scaler.unscale_(optimizer)
-            torch.nn.utils.clip_grad_norm_(module.net.parameters(), module.recipe.clip)
+            torch.nn.utils.clip_grad_norm_(net.parameters(), learner.recipe.clip)
         scaler.step(optimizer)
         scaler.update()
-        module.losses.clear()
         yield

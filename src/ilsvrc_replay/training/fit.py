@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import warnings
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback, Trainer
+from lightning_fabric import Fabric
 from torch import nn
 
 from ilsvrc_replay.architectures import registry
@@ -23,9 +26,11 @@ from ilsvrc_replay.data.views import test_view, training_view
 from ilsvrc_replay.devices import choose_device, enough_memory
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Compute, Study
-from ilsvrc_replay.training.module import Classifier
+from ilsvrc_replay.training import loop
+from ilsvrc_replay.training.learner import Learner
+from ilsvrc_replay.training.loop import Watcher
 from ilsvrc_replay.training.parting import has_batch_norm
-from ilsvrc_replay.training.processes import SameStart, trainer_options
+from ilsvrc_replay.training.processes import check_same_start, fabric_options
 from ilsvrc_replay.training.recipes import resolve
 from ilsvrc_replay.training.resume import Keeper
 
@@ -38,10 +43,9 @@ PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}  # by
 class Job:
     """A run ready to start. `record` says all that decides its weights, and no time or path."""
 
-    module: Classifier
+    learner: Learner
     training: TrainingBatches
     validation: OrderedBatches
-    intervals: int
     compute: Compute
     record: dict[str, Any]
 
@@ -56,7 +60,7 @@ class Job:
             f"{record['param_count']:,} parameters, {record['macs'] / 1e6:,.2f} M multiply-adds, compact"
             f" {record['compact']}; recipe {recipe['name']}, {record['steps']:,} steps of {recipe['batch_size']} images"
             f" on {record['compute']['device']}"
-            + (f", in {self.module.part.count} processes" if self.module.part.count > 1 else "")
+            + (f", in {self.learner.part.count} processes" if self.learner.part.count > 1 else "")
         )
 
 
@@ -88,7 +92,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed, part: Part 
     intervals = max(CHECKS, math.ceil(recipe.epochs))
     interval = max(1, round(recipe.epochs * batches_per_epoch / intervals))
     return Job(
-        module=Classifier(net, recipe, intervals * interval, batches_per_epoch, seed, part, device),
+        learner=Learner(net, recipe, intervals * interval, batches_per_epoch, seed, part, device),
         training=TrainingBatches(
             images,
             labels,
@@ -105,7 +109,6 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed, part: Part 
             view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
             part=part,
         ),
-        intervals=intervals,
         compute=study.compute,
         record={
             "entry": entry_name,
@@ -143,39 +146,33 @@ def check_part(entry: str, net: nn.Module, batch_size: int, val_images: int, par
         )
 
 
-def run(job: Job, callbacks: list[Callback], keeper: Keeper | None = None) -> nn.Module:
+def run(job: Job, watchers: Sequence[Watcher] = (), keeper: Keeper | None = None) -> nn.Module:
     """Train, from what `keeper` has kept if it has; returns the net on the CPU.
 
     Raises StudyError if the training diverges or does not fit into memory.
     """
-    done = job.training.next = keeper.steps_done() if keeper else 0
-    intervals = job.intervals - done // job.training.interval
-    trainer = make_trainer(job, [SameStart(done), *callbacks, *([keeper] if keeper else [])], intervals)
-    state = keeper.path if done else None
-    with enough_memory(f"entries.{job.record['entry']}.batch_size, which is {job.module.recipe.batch_size}"):
-        trainer.fit(job.module, job.training, job.validation, ckpt_path=state, weights_only=True)
-    return job.module.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()
+    learner = job.learner
+    with enough_memory(f"entries.{job.record['entry']}.batch_size, which is {learner.recipe.batch_size}"):
+        to_device(job)
+        if keeper and (state := keeper.load()):
+            learner.restore(state)
+        check_same_start(learner.step, learner.part)
+        with keeper.listening() if keeper else nullcontext():
+            loop.train(learner, job.training, job.validation, [*watchers, *([keeper] if keeper else [])])
+    return learner.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()
 
 
-def make_trainer(job: Job, callbacks: list[Callback], intervals: int) -> Trainer:
-    """Lightning's Trainer for `intervals` intervals of the job, whose net it makes ready to train."""
-    for library in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(library).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")  # advice on workers, which resident data don't need
-    job.module.net.to(memory_format=torch.channels_last).train()  # Lightning keeps the mode that it finds
-    return Trainer(
-        accelerator=job.record["compute"]["device"].replace("cuda", "gpu"),
-        **trainer_options(job.compute, job.module.part),
+def to_device(job: Job) -> None:
+    """Make the job's net ready to train on its device and, of several processes, together with the others."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="lightning_fabric")  # advice on what `compute` has decided
+    torch.use_deterministic_algorithms(job.compute.deterministic)
+    if job.compute.deterministic:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # or else cuBLAS refuses
+    fabric = Fabric(
+        accelerator=job.device.type,
         precision=PRECISIONS[job.compute.precision],
-        max_epochs=intervals,  # what Lightning calls an epoch is an interval
-        reload_dataloaders_every_n_epochs=1,  # that is, ask again how many batches the coming interval has
-        deterministic=job.compute.deterministic,
-        gradient_clip_val=job.module.recipe.clip,
-        callbacks=callbacks,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
+        **fabric_options(job.compute, job.learner.part),
     )
+    fabric.launch()
+    job.learner.set_up(fabric)

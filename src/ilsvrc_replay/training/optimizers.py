@@ -15,21 +15,21 @@ RMSPROP = {"alpha": 0.9, "eps": 1.0}  # Rethinking the Inception architecture, s
 EMA_DECAY = 0.9999  # of the Inception papers' released code, as remembered
 
 
-def make_optimizer(recipe: Recipe, net: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimiser for all parameters of `net`.
+def make_optimizer(recipe: Recipe, net: nn.Module, fused: bool = True) -> torch.optim.Optimizer:
+    """The recipe's optimiser for all parameters of `net`, by one `fused` kernel where torch has one.
 
     RMSProp is TensorFlow's, on which the Inception papers ran: epsilon stands inside the root, the mean of squares
     starts at 1, and the rate is part of the momentum. PyTorch's differs in all three; timm ships TensorFlow's.
     """
     options = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(net.parameters(), betas=(recipe.momentum, ADAMW_BETA2), fused=True, **options)
+        return torch.optim.AdamW(net.parameters(), betas=(recipe.momentum, ADAMW_BETA2), fused=fused, **options)
     if recipe.optimizer == "rmsprop":
         from timm.optim import RMSpropTF
 
         return RMSpropTF(net.parameters(), momentum=recipe.momentum, **RMSPROP, **options)
     nesterov = recipe.optimizer == "nesterov"
-    return torch.optim.SGD(net.parameters(), momentum=recipe.momentum, nesterov=nesterov, fused=True, **options)
+    return torch.optim.SGD(net.parameters(), momentum=recipe.momentum, nesterov=nesterov, fused=fused, **options)
 
 
 def average_of(net: nn.Module, kind: str) -> AveragedModel | None:

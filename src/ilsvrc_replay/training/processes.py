@@ -17,14 +17,13 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.plugins.environments import (
+from lightning_fabric.plugins.environments import (
     ClusterEnvironment,
     LightningEnvironment,
     SLURMEnvironment,
     TorchElasticEnvironment,
 )
-from pytorch_lightning.strategies import DDPStrategy
+from lightning_fabric.strategies import DDPStrategy
 from torch import distributed
 
 from ilsvrc_replay.data.parts import WHOLE, Part
@@ -65,8 +64,8 @@ def join(compute: Compute) -> Part:
     return Part(here.rank, count)
 
 
-def trainer_options(compute: Compute, part: Part) -> dict[str, Any]:
-    """What Lightning's Trainer has to know of the processes."""
+def fabric_options(compute: Compute, part: Part) -> dict[str, Any]:
+    """What Lightning Fabric has to know of the processes."""
     if part.count == 1:
         return {"devices": 1, "plugins": [LightningEnvironment()]}  # whatever SLURM's variables say
     return {
@@ -84,18 +83,13 @@ def environment() -> ClusterEnvironment:
     return TorchElasticEnvironment() if TorchElasticEnvironment.detect() else LightningEnvironment()
 
 
-class SameStart(Callback):
-    """Refuses processes that go on from different steps: they do not share the folder with the states."""
-
-    def __init__(self, done: int) -> None:
-        self.done = done
-
-    def setup(self, trainer: Trainer, *_: Any, **__: Any) -> None:
-        steps = [None] * trainer.world_size
-        if trainer.world_size > 1:
-            distributed.all_gather_object(steps, self.done)
-        if len(set(steps)) > 1:
-            raise StudyError(f"the processes would start at different steps, {steps}: keep .scratch on a shared disk")
+def check_same_start(step: int, part: Part) -> None:
+    """Raises StudyError if processes go on from different steps: they do not share the folder with the states."""
+    steps = [step] * part.count
+    if part.count > 1:
+        distributed.all_gather_object(steps, step)
+    if len(set(steps)) > 1:
+        raise StudyError(f"the processes would start at different steps, {steps}: keep .scratch on a shared disk")
 
 
 @contextmanager

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any
 
-from pytorch_lightning import Callback, Trainer
-
-from ilsvrc_replay.training.module import Classifier
+from ilsvrc_replay.training.learner import Learner
+from ilsvrc_replay.training.loop import Watcher
 from ilsvrc_replay.watching import MOVING
 
 
-class Progress(Callback):
+class Progress(Watcher):
     """A line for every interval; on a terminal, or in the launcher's table, also one that moves in between."""
 
     def __init__(self, run: str) -> None:
@@ -22,35 +20,35 @@ class Progress(Callback):
         self.started = self.printed = self.validating = 0.0
         self.first = 0  # step: of a run that was killed, the one that it goes on from
 
-    def on_train_start(self, trainer: Trainer, module: Classifier) -> None:
+    def on_start(self, learner: Learner) -> None:
         self.started = self.printed = time.monotonic()
-        self.first = module.global_step
+        self.first = learner.step
         if self.first:
-            print(f"{self.run}  going on after step {self.first:,} of {module.steps:,}", flush=True)
+            print(f"{self.run}  going on after step {self.first:,} of {learner.steps:,}", flush=True)
 
-    def on_train_batch_end(self, trainer: Trainer, module: Classifier, *_: Any) -> None:
+    def after_step(self, learner: Learner) -> None:
         now = time.monotonic()
         if self.moving and now - self.printed > 0.5:
             self.printed = now
-            print(self.line(module), end=self.ending("\r"), flush=True)
+            print(self.line(learner), end=self.ending("\r"), flush=True)
 
-    def on_validation_start(self, trainer: Trainer, module: Classifier) -> None:
+    def before_validation(self, learner: Learner) -> None:
         self.validating -= time.monotonic()
 
-    def on_validation_end(self, trainer: Trainer, module: Classifier) -> None:
+    def after_validation(self, learner: Learner) -> None:
         self.validating += time.monotonic()
-        row = module.curve[-1]
+        row = learner.curve[-1]
         figures = f"loss {row['train_loss']:.3f}  val error {row['val_top1_err']:.2f} %"
-        print(f"{self.line(module)}  {figures}", end=self.ending("\n"), flush=True)
+        print(f"{self.line(learner)}  {figures}", end=self.ending("\n"), flush=True)
 
     @staticmethod
     def ending(character: str) -> str:
         return f"\033[K{character}" if sys.stdout.isatty() else character  # clears what stood there before
 
-    def line(self, module: Classifier) -> str:
-        step, elapsed = module.global_step, time.monotonic() - self.started
+    def line(self, learner: Learner) -> str:
+        step, elapsed = learner.step, time.monotonic() - self.started
         done = max(step - self.first, 1)
-        speed = done * module.recipe.batch_size / max(elapsed - self.validating, 1e-9)
-        left = round(elapsed / done * (module.steps - step))
-        epoch, epochs = step / module.batches_per_epoch, module.steps / module.batches_per_epoch
+        speed = done * learner.recipe.batch_size / max(elapsed - self.validating, 1e-9)
+        left = round(elapsed / done * (learner.steps - step))
+        epoch, epochs = step / learner.batches_per_epoch, learner.steps / learner.batches_per_epoch
         return f"{self.run}  epoch {epoch:.2f}/{epochs:.2f}  {speed:,.0f} images/s  {left // 60}:{left % 60:02d} left"

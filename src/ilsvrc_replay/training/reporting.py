@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pytorch_lightning import Callback, Trainer
-
 from ilsvrc_replay.tracking import Tracker
-from ilsvrc_replay.training.module import Classifier
+from ilsvrc_replay.training.learner import Learner
+from ilsvrc_replay.training.loop import Watcher
 
 METRICS = {
     "lr": "lr",
@@ -17,10 +16,10 @@ METRICS = {
 }
 
 
-class Reporter(Callback):
+class Reporter(Watcher):
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker
 
-    def on_validation_end(self, trainer: Trainer, module: Classifier) -> None:
-        row = module.curve[-1]
+    def after_validation(self, learner: Learner) -> None:
+        row = learner.curve[-1]
         self.tracker.log_metrics({name: row[key] for key, name in METRICS.items()}, step=row["step"])

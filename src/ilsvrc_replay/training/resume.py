@@ -2,8 +2,7 @@
 
 Its state lies outside what DVC tracks, in .scratch/runs/<run>/<fingerprint>/state.ckpt. The fingerprint is a hash of
 all that decides the weights, so that a state is never taken up by other parameters, data or code; a run that has ended
-leaves none. Batches, augmentation and dropout depend on (seed, step) alone, so a state is what a Lightning checkpoint
-holds, without the places of Lightning's loops: these say where in an epoch it is only to within a batch.
+leaves none. Batches, augmentation and dropout depend on (seed, step) alone: a state holds no place in a stream.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from types import FrameType
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback, Trainer
 
 from ilsvrc_replay import files
 from ilsvrc_replay.architectures.registry import FAMILIES
@@ -33,7 +31,8 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leash import GRACE
 from ilsvrc_replay.ranks import FOLLOWS
 from ilsvrc_replay.scratch import locked, scratch
-from ilsvrc_replay.training.module import Classifier
+from ilsvrc_replay.training.learner import Learner
+from ilsvrc_replay.training.loop import Watcher
 
 AT_INTERVALS, WITHIN = 10, 300  # seconds since the last state after which one is kept: between intervals, within one
 SHARE = 0.01  # of the training's time that keeping may take
@@ -51,7 +50,7 @@ def fingerprint(record: dict[str, Any], family: str) -> str:
     return hashlib.sha256(json.dumps([record, content], sort_keys=True).encode()).hexdigest()[:32]
 
 
-class Keeper(Callback):
+class Keeper(Watcher):
     """Keeps the state of a training in `folder`: now and then, and at once when the process is told to stop."""
 
     def __init__(self, folder: Path) -> None:
@@ -67,53 +66,53 @@ class Keeper(Callback):
             files.write_text(path, uuid.uuid4().hex)
         return path.read_text()
 
-    def steps_done(self) -> int:
-        """How many steps the kept state has behind it; 0 without one. A damaged state is dropped with a warning."""
+    def load(self) -> dict[str, Any] | None:
+        """The kept state, if there is one. A damaged one is dropped with a warning."""
         try:
-            return torch.load(self.path, weights_only=True, map_location="cpu")["global_step"]
+            return torch.load(self.path, weights_only=True, map_location="cpu")
         except FileNotFoundError:
-            return 0
+            return None
         except Exception as error:  # whatever a damaged file makes torch or pickle say
             print(f"warning: {self.path} is damaged ({type(error).__name__}); starting anew", file=sys.stderr)
             self.path.unlink()
-            return 0
+            return None
 
-    def on_save_checkpoint(self, trainer: Trainer, module: Classifier, checkpoint: dict[str, Any]) -> None:
-        del checkpoint["loops"]
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take SIGINT and SIGTERM, as long as the block lasts, for a request to keep the state and end."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.be_told) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
-    def on_load_checkpoint(self, trainer: Trainer, module: Classifier, checkpoint: dict[str, Any]) -> None:
-        progress = trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress  # what global_step counts by
-        progress.optimizer.step.total.completed = checkpoint["global_step"]
-
-    def on_train_start(self, trainer: Trainer, module: Classifier) -> None:
+    def on_start(self, learner: Learner) -> None:
         self.kept = time.monotonic()
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):  # Lightning puts back what was there before
-                signal.signal(number, self.be_told)
 
-    def on_train_batch_start(self, trainer: Trainer, module: Classifier, batch: Any, batch_idx: int) -> None:
-        """Between two steps, where all that belongs to the last one is done."""
+    def before_step(self, learner: Learner) -> None:
         if self.told is not None:
-            self.keep(trainer)
-            self.stop(trainer)
+            self.stop(learner)
         elapsed = time.monotonic() - self.kept
-        if elapsed >= max(pause(between_intervals=batch_idx == 0), self.cost / SHARE) and trainer.global_step:
+        between_intervals = not learner.losses
+        if elapsed >= max(pause(between_intervals), self.cost / SHARE) and learner.step:
             try:
-                self.keep(trainer)
+                self.keep(learner)
             except (StudyError, OSError) as error:  # a full disk ends no training that needs nothing of it yet
                 print(f"warning: the state was not kept: {error}", file=sys.stderr)
                 self.kept = time.monotonic()
 
-    def on_train_end(self, trainer: Trainer, module: Classifier) -> None:
+    def on_end(self, learner: Learner) -> None:
         if self.told is not None:
-            self.keep(trainer)
-            self.stop(trainer)
+            self.stop(learner)
 
-    def keep(self, trainer: Trainer) -> None:
+    def keep(self, learner: Learner) -> None:
         started = time.monotonic()
         content = io.BytesIO()  # torch says of a full disk only that its writer failed
-        # Trainer.save_checkpoint would wait for the other processes, which have the same state and go on meanwhile.
-        torch.save(trainer._checkpoint_connector.dump_checkpoint(weights_only=False), content)
+        torch.save(learner.state(), content)
         with files.whole_file(self.path) as partial:
             partial.write_bytes(content.getbuffer())
         self.kept = time.monotonic()
@@ -125,23 +124,24 @@ class Keeper(Callback):
             raise SystemExit(128 + number)
         self.told = signal.Signals(number)
 
-    def stop(self, trainer: Trainer) -> None:
-        print(f"error: stopped after step {trainer.global_step:,}, to go on from there the next time", file=sys.stderr)
+    def stop(self, learner: Learner) -> None:
+        self.keep(learner)
+        print(f"error: stopped after step {learner.step:,}, to go on from there the next time", file=sys.stderr)
         raise SystemExit(128 + self.told)
 
 
 class Follower(Keeper):
     """Reads what the training's first process keeps, and keeps nothing. Told to stop, it gives that one time to."""
 
-    def steps_done(self) -> int:
+    def load(self) -> dict[str, Any] | None:
         with suppress(Exception):  # a damaged state is the first process's to report
-            return torch.load(self.path, weights_only=True, map_location="cpu")["global_step"]
-        return 0
+            return torch.load(self.path, weights_only=True, map_location="cpu")
+        return None
 
-    def on_train_batch_start(self, *_: Any) -> None:
+    def before_step(self, learner: Learner) -> None:
         pass
 
-    def on_train_end(self, *_: Any) -> None:
+    def on_end(self, learner: Learner) -> None:
         pass
 
     def be_told(self, number: int, _frame: FrameType | None) -> None:

@@ -80,6 +80,15 @@ def test_area_crops_have_the_share_and_the_ratio_that_googlenet_states() -> None
     assert (left + width).max() <= 1.00001 and (top + height).max() <= 1.00001
 
 
+def test_a_mirrored_box_reads_the_same_pixels_from_right_to_left() -> None:
+    images = torch.rand(4, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    boxes = torch.tensor([[0.1, 0.3, 0.7, 0.6]]).repeat(4, 1)
+    seen = augment.cut(images, augment.mirrored(boxes, torch.tensor([0.0, 0.499, 0.5, 0.999])), 16)
+    plain = augment.cut(images, boxes, 16)
+    torch.testing.assert_close(seen, torch.cat([plain[:2].flip(-1), plain[2:]]))
+    assert not torch.allclose(seen[:2], plain[:2], atol=0.05)
+
+
 def test_a_cut_equals_pils_resampling() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 20), dtype=np.uint8)
     box = torch.tensor([[0.2, 0.1, 0.5, 0.7]])  # left, top, width, height

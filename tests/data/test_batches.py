@@ -60,7 +60,7 @@ def test_test_batches_hold_every_image_once() -> None:
 @pytest.mark.parametrize("crop", CROPS, ids=lambda crop: crop.kind)
 def test_an_image_is_augmented_alike_in_every_batch(crop: Crop, packed: Packed) -> None:
     recipe = Recipe(crop=crop, flip=True, pca_colour=0.1, photometric=0.4)
-    view = training_view(recipe, packed.pixels(), 32, seed=5)
+    view = training_view(recipe, packed.pixels(), 32, seed=5, count=1100)
     images, index = packed.images("train")[:64], torch.arange(64)
     together = view(images, index, 2)
     alone = torch.cat([view(images[i : i + 1], index[i : i + 1], 2) for i in range(64)])
@@ -72,12 +72,12 @@ def test_an_image_is_augmented_alike_in_every_batch(crop: Crop, packed: Packed) 
 
 
 def seen(recipe: Recipe, packed: Packed, part: slice) -> Tensor:
-    view = training_view(recipe, packed.pixels(), 32, seed=5)
+    view = training_view(recipe, packed.pixels(), 32, seed=5, count=1100)
     return view(packed.images("train")[:64][part], torch.arange(64)[part], 2)
 
 
 def test_standardised_training_pixels_have_mean_0_and_deviation_1(packed: Packed) -> None:
-    view = training_view(Recipe(flip=False), packed.pixels(), 32, seed=0)
+    view = training_view(Recipe(flip=False), packed.pixels(), 32, seed=0, count=1100)
     pixels: Tensor = view(packed.images("train"), torch.arange(1100), 0)
     assert abs(pixels.mean().item()) < 1e-4
     assert abs(pixels.std().item() - 1) < 1e-4
@@ -88,5 +88,5 @@ def test_standardised_training_pixels_have_mean_0_and_deviation_1(packed: Packed
 def test_a_view_has_the_nets_size_whatever_is_stored(crop: Crop, flip: bool, packed: Packed) -> None:
     stored = packed.images("train")[:4]
     for size in (28, 32):
-        view = training_view(Recipe(crop=crop, flip=flip), packed.pixels(), size, seed=0)
+        view = training_view(Recipe(crop=crop, flip=flip), packed.pixels(), size, seed=0, count=1100)
         assert view(stored, torch.arange(4), 0).shape[-2:] == (size, size)

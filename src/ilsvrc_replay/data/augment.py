@@ -55,15 +55,21 @@ def area_boxes(area: Sequence[float], aspect: Sequence[float], draws: Tensor) ->
     return torch.stack([draws[:, 2] * (1 - width), draws[:, 3] * (1 - height), width, height], dim=1)
 
 
+def mirrored(boxes: Tensor, draws: Tensor) -> Tensor:
+    """`boxes` (N, 4), each with probability one half to be read from right to left, as its negative width says; `draws`
+    (N,)."""
+    left, top, width, height = boxes.unbind(1)
+    return torch.where(draws[:, None] < 0.5, torch.stack([left + width, top, -width, height], dim=1), boxes)
+
+
 def cut(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     """The `boxes` (N, 4) of images (N, C, H, W), each bilinearly resampled to `size` x `size` px; float."""
-    left, top, width, height = boxes.T[:, :, None]
     # In the coordinates of grid_sample, an image reaches from -1 to 1; these are the middles of `size` pixels. The grid
-    # is affine_grid's, whose small matrix products take longer than the sampling.
+    # is affine_grid's, whose small matrix products take longer than the sampling; as two planes it is written faster.
+    corner, extent = boxes[:, :2, None], boxes[:, 2:, None]
     middles = torch.linspace(-1, 1, size, device=images.device) * (size - 1) / size
-    columns = width * middles + (2 * left + width - 1)
-    rows = height * middles + (2 * top + height - 1)
-    grid = torch.stack(torch.broadcast_tensors(columns[:, None, :], rows[:, :, None]), dim=-1)
+    lines = extent * middles + (2 * corner + extent - 1)  # (N, 2, size): of columns, of rows
+    grid = torch.stack(torch.broadcast_tensors(lines[:, 0, None, :], lines[:, 1, :, None])).movedim(0, -1)
     return F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
 
 

@@ -81,7 +81,7 @@ class TrainingBatches:
         numbers = range(self.next, self.next + len(self))
         for number, (index, images) in zip(numbers, fetched(self.images, self.indices(numbers)), strict=True):
             self.next = number + 1
-            yield self.view(images, index, number // self.batches_per_epoch), self.labels[index]
+            yield self.view(images, index, number // self.batches_per_epoch), self.labels.index_select(0, index)
 
     def indices(self, numbers: range) -> Iterator[Tensor]:
         """Which images the batches of these numbers have."""

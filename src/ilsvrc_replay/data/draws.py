@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 MASK = 0xFFFFFFFF
+GOLDEN = 0x9E3779B9  # 2**32 by the golden ratio: what spreads small numbers best
 
 
 def uniform(seed: int, epoch: int, index: Tensor, count: int, stream: int = 0) -> Tensor:
@@ -22,8 +23,8 @@ def uniform(seed: int, epoch: int, index: Tensor, count: int, stream: int = 0) -
     """
     low, high = key(seed, epoch, stream)
     image = mix((index.to(torch.int64) + low) & MASK)
-    column = torch.arange(count, device=index.device, dtype=torch.int64) * 0x9E3779B9
-    bits = mix((image[:, None] + column + high) & MASK)
+    column = torch.arange(high, high + count * GOLDEN, GOLDEN, device=index.device)
+    bits = mix((image[:, None] + column) & MASK)
     return (bits >> 8).float() * 2.0**-24
 
 
@@ -41,6 +42,6 @@ def key(*address: int) -> tuple[int, int]:
 
 def mix(x: Tensor) -> Tensor:
     """Scramble 32-bit words held in int64, a bijection (the "lowbias32" multipliers of C. Wellons' hash prospector)."""
-    x = ((x ^ (x >> 16)) * 0x7FEB352D) & MASK
-    x = ((x ^ (x >> 15)) * 0x846CA68B) & MASK
-    return x ^ (x >> 16)
+    x = (x ^ (x >> 16)).mul_(0x7FEB352D).bitwise_and_(MASK)
+    x = (x ^ (x >> 15)).mul_(0x846CA68B).bitwise_and_(MASK)
+    return x.bitwise_xor_(x >> 16)

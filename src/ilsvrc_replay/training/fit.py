@@ -99,7 +99,7 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed, part: Part 
             batch_size=recipe.batch_size,
             interval=interval,
             seed=seed,
-            view=training_view(recipe, pixels, packed.shape["image_size"], seed),
+            view=training_view(recipe, pixels, packed.shape["image_size"], seed, len(labels)),
             part=part,
         ),
         validation=OrderedBatches(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from itertools import repeat
@@ -63,21 +64,20 @@ def real_loop(job: fit.Job, seconds: float) -> Speed:
     fit.to_device(job)
     clock = Clock(job.learner.recipe.batch_size, seconds, job.device)
     progress, keeper = Progress(job.record["entry"]), Keeper(Path())
-    progress.moving = False
+    progress.moving, keeper.kept = False, math.inf  # they look at the time as in a stage, and do nothing
     job.training.interval = FOREVER
     job.learner.step = 0  # or else the rate would have come to its end
-    progress.on_start(job.learner)
-    keeper.on_start(job.learner)
     loop.take_steps(job.learner, timed(job.training, clock), [progress, keeper])
     job.learner.losses.clear()
     return clock.speed
 
 
 def timed(batches: Iterable[Batch], clock: Clock) -> Iterator[Batch]:
-    """Those of `batches` whose steps `clock` wants to see."""
-    for batch in batches:
+    """As many of `batches` as `clock` wants to see the steps of; their making is part of the step."""
+    source = iter(batches)
+    while True:
         clock.before_step()
-        yield batch
+        yield next(source)
         if clock.after_step():
             return
 

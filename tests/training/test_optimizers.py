@@ -14,7 +14,7 @@ from ilsvrc_replay.params import Recipe, Schedule, Study
 from ilsvrc_replay.training import fit
 from ilsvrc_replay.training.learner import Learner
 from ilsvrc_replay.training.loop import Watcher
-from ilsvrc_replay.training.optimizers import average_of, make_optimizer
+from ilsvrc_replay.training.optimizers import Average, make_optimizer
 
 KINDS = {"sgd": torch.optim.SGD, "nesterov": torch.optim.SGD, "adamw": torch.optim.AdamW}
 
@@ -58,31 +58,31 @@ def walk(net: nn.Module, step: int) -> np.ndarray:
 def test_the_moving_average_is_tensorflows() -> None:
     """decay = min(0.9999, (1 + n) / (10 + n)); average = decay average + (1 - decay) weights."""
     net = nn.Linear(3, 2)
-    average, expected = average_of(net, "ema"), None
+    average, expected = Average(net, "ema"), None
     for step in range(50):
         weights = walk(net, step)
         decay = min(0.9999, (1 + step) / (10 + step))
         expected = weights if expected is None else decay * expected + (1 - decay) * weights
-        average.update_parameters(net)
+        average.update(net)
     np.testing.assert_allclose(average.module.weight.detach().numpy(), expected, rtol=1e-5)
 
 
 def test_polyaks_average_is_the_mean() -> None:
     net = nn.Linear(3, 2)
-    average, walked = average_of(net, "polyak"), []
+    average, walked = Average(net, "polyak"), []
     for step in range(30):
         walked.append(walk(net, step))
-        average.update_parameters(net)
+        average.update(net)
     np.testing.assert_allclose(average.module.weight.detach().numpy(), np.mean(walked, axis=0), rtol=1e-4, atol=1e-6)
 
 
 def test_averages_take_the_statistics_of_batch_normalisation_along() -> None:
     net = nn.BatchNorm2d(2)
-    average = average_of(net, "polyak")
+    average = Average(net, "polyak")
     for step in range(2):
         net.running_mean.fill_(step)
         net.num_batches_tracked.fill_(step + 1)
-        average.update_parameters(net)
+        average.update(net)
     assert average.module.running_mean.tolist() == [0.5, 0.5]
     assert average.module.num_batches_tracked.item() == 2
 
@@ -90,7 +90,7 @@ def test_averages_take_the_statistics_of_batch_normalisation_along() -> None:
 def test_the_average_is_what_a_run_keeps(study: Callable[..., Study], packed: Packed) -> None:
     job = fit.set_up(study("resnet50", epochs=0.2, average="polyak"), "net", 0, packed)
     kept, last = fit.run(job), job.learner.net
-    assert job.learner.average.n_averaged.item() == job.learner.steps - job.learner.steps // 2
+    assert job.learner.average.updates == job.learner.steps - job.learner.steps // 2
     assert not torch.equal(kept.fc.weight, last.fc.weight)
     assert not kept.training
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -96,7 +97,7 @@ def photometric(images: Tensor, strength: float, draws: Tensor) -> Tensor:
     pixel's own grey; grey images have no saturation. `draws` (N, 4) are the three factors and the order.
     """
     factors = 1 + strength * (2 * draws[:, :3] - 1)
-    order = torch.tensor(ORDERS, device=images.device)[(draws[:, 3] * len(ORDERS)).long()]
+    order = orders(images.device)[(draws[:, 3] * len(ORDERS)).long()]
     for place in range(3):
         change = order[:, place]
         factor = factors.gather(1, change[:, None])[:, :, None, None]
@@ -108,8 +109,14 @@ def photometric(images: Tensor, strength: float, draws: Tensor) -> Tensor:
     return images
 
 
+@cache
+def orders(device: torch.device) -> Tensor:
+    """Made once: to bring it to a GPU for every batch, the host would wait for all that the GPU has still to do."""
+    return torch.tensor(ORDERS, device=device)
+
+
 def grey(images: Tensor) -> Tensor:
     """The brightness of every pixel: (N, 3, H, W) or (N, 1, H, W) to (N, 1, H, W)."""
     if images.shape[1] == 1:
         return images
-    return (images * images.new_tensor(GREY)[:, None, None]).sum(1, keepdim=True)
+    return sum(share * images[:, channel : channel + 1] for channel, share in enumerate(GREY))

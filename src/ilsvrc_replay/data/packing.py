@@ -32,7 +32,7 @@ class Pixels(NamedTuple):
 
     def standardise(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) on the [0, 1] scale to mean 0 and standard deviation 1."""
-        return (images - self.mean[:, None, None]) / self.std[:, None, None]
+        return (images - self.mean[:, None, None]).div_(self.std[:, None, None])
 
 
 KEYS = ("name", "classes", "channels", "image_size", "images", *Pixels._fields, "sha256")  # of meta.json

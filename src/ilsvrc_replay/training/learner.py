@@ -15,7 +15,7 @@ from ilsvrc_replay.data import draws
 from ilsvrc_replay.data.parts import WHOLE, Part
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Recipe
-from ilsvrc_replay.training.optimizers import average_of, make_optimizer
+from ilsvrc_replay.training.optimizers import Average, make_optimizer
 from ilsvrc_replay.training.parting import gathered, share_layers, summed
 from ilsvrc_replay.training.recipes import rate
 
@@ -43,7 +43,7 @@ class Learner:
     ) -> None:
         self.net, self.recipe, self.steps, self.seed = net, recipe, steps, seed
         self.device = device or torch.device("cpu")
-        self.average = average_of(net, recipe.average)
+        self.average = None if recipe.average == "none" else Average(net, recipe.average)
         self.batches_per_epoch, self.part = batches_per_epoch, part
         if part.count > 1:
             self.masks = torch.Generator(self.device)
@@ -55,17 +55,18 @@ class Learner:
     def set_up(self, fabric: Fabric) -> None:
         """Make ready to train where and how `fabric` says."""
         self.fabric = fabric
-        self.net.to(memory_format=torch.channels_last).train()
+        fabric.to_device(self.net.to(memory_format=torch.channels_last).train())
+        if self.average is not None:
+            self.average.module.to(fabric.device, memory_format=torch.channels_last)
         scaled = bool(fabric.strategy.precision.state_dict())  # in fp16; what is fused unscales too late for clipping
         self.optimizer = make_optimizer(self.recipe, self.net, fused=not (scaled and self.recipe.clip))
-        self.forward, self.stepper = fabric.setup(self.net, self.optimizer)
-        if self.average is not None:
-            self.average.to(fabric.device, memory_format=torch.channels_last)
+        self.stepper = fabric.setup_optimizers(self.optimizer)
+        self.forward = fabric.strategy.setup_module(self.net)  # Fabric's own wrapper would add a percent to short steps
 
     @property
     def tested(self) -> nn.Module:
         """The net with the weights that count: the last, or their average as soon as there is one."""
-        return self.net if self.average is None or not self.average.n_averaged else self.average.module
+        return self.net if self.average is None or not self.average.updates else self.average.module
 
     @property
     def lr(self) -> float:
@@ -79,18 +80,19 @@ class Learner:
         self.seed_draws()
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr
-        main, loss = self.loss(self.forward(images), labels)
+        with self.fabric.autocast():
+            main, loss = self.loss(self.forward(images), labels)
         share = self.part.share(self.recipe.batch_size)
         self.losses.append(main if self.part.count == 1 else summed(main * share))
         self.fabric.backward(loss if self.part.count == 1 else loss * (self.part.count * share))  # DDP takes the mean
         if self.recipe.clip:
             limit = {"max_norm": self.recipe.clip, "error_if_nonfinite": False}
-            self.fabric.clip_gradients(self.forward, self.stepper, **limit)
+            self.fabric.clip_gradients(self.net, self.stepper, **limit)
         self.stepper.step()
-        self.stepper.zero_grad()
+        self.optimizer.zero_grad()
         self.step += 1
         if self.average is not None and (self.recipe.average != "polyak" or self.step > self.steps // 2):
-            self.average.update_parameters(self.net)
+            self.average.update(self.net)
 
     def loss(self, outputs: Tensor | tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, Tensor]:
         """The main classifier's loss, detached, and what the step descends: the sum with the auxiliary ones'.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch import nn
 
 from ilsvrc_replay.params import Recipe
 
@@ -32,17 +32,37 @@ def make_optimizer(recipe: Recipe, net: nn.Module, fused: bool = True) -> torch.
     return torch.optim.SGD(net.parameters(), momentum=recipe.momentum, nesterov=nesterov, fused=fused, **options)
 
 
-def average_of(net: nn.Module, kind: str) -> AveragedModel | None:
-    """A copy of `net` that its method `update_parameters(net)` moves on: "ema", "polyak" or "none".
+class Average:
+    """A copy of `net`, `module`, whose weights `update` moves towards the net's own.
 
     ema: a moving average as TensorFlow's, whose decay starts low so that a short training forgets its start too.
     polyak: the mean of all weights since the first update (Polyak & Juditsky 1992).
-    Statistics of batch normalisations are averaged like the weights.
+    Statistics of batch normalisations are averaged like the weights. Unlike torch's AveragedModel it counts on the
+    host, and so never waits for a GPU.
     """
-    if kind == "none":
-        return None
-    weight = ema_weight if kind == "ema" else mean_weight
-    return AveragedModel(net, multi_avg_fn=move(weight), use_buffers=True).requires_grad_(False)
+
+    def __init__(self, net: nn.Module, kind: str) -> None:
+        self.module = copy.deepcopy(net).requires_grad_(False)
+        self.weight = {"ema": ema_weight, "polyak": mean_weight}[kind]
+        self.updates = 0
+
+    @torch.no_grad()
+    def update(self, net: nn.Module) -> None:
+        weight = self.weight(self.updates) if self.updates else 1.0
+        averages, newest = ([*module.parameters(), *module.buffers()] for module in (self.module, net))
+        moving = [number for number, tensor in enumerate(averages) if tensor.is_floating_point()]
+        counting = [number for number, tensor in enumerate(averages) if not tensor.is_floating_point()]
+        torch._foreach_lerp_([averages[n] for n in moving], [newest[n] for n in moving], weight)
+        if counting:  # numbers of batches
+            torch._foreach_copy_([averages[n] for n in counting], [newest[n] for n in counting])
+        self.updates += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"updates": self.updates, "module": self.module.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.updates = state["updates"]
+        self.module.load_state_dict(state["module"])
 
 
 def ema_weight(updates: int) -> float:
@@ -52,16 +72,3 @@ def ema_weight(updates: int) -> float:
 
 def mean_weight(updates: int) -> float:
     return 1 / (updates + 1)
-
-
-def move(weight: Callable[[int], float]) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
-    """The update of AveragedModel that lets the newest tensors count `weight(updates)`."""
-
-    @torch.no_grad()
-    def update(averages: list[Tensor], newest: list[Tensor], updates: Tensor | int) -> None:
-        if averages[0].is_floating_point():
-            torch._foreach_lerp_(averages, newest, weight(int(updates)))
-        else:
-            torch._foreach_copy_(averages, newest)  # counters of batches
-
-    return update

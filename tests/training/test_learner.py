@@ -1,0 +1,63 @@
+"""A step of training: what it asks of the device, and what it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ilsvrc_replay.data.packing import Packed
+from ilsvrc_replay.params import Crop, Study
+from ilsvrc_replay.training import fit
+
+aten = torch.ops.aten
+WAITS = {aten._local_scalar_dense.default, aten.nonzero.default, aten.lift_fresh.default, aten.masked_select.default}
+
+
+class Waits(TorchDispatchMode):
+    """Counts what would let the host wait for a GPU: a value read, a tensor made of numbers, a size that depends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in WAITS:
+            self.seen.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+NOISE = {"crop": Crop(kind="area"), "flip": True, "photometric": 0.4, "pca_colour": 0.1, "dropout": 0.5}
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {},
+        NOISE | {"optimizer": "sgd", "clip": 1.0},
+        NOISE | {"crop": Crop(kind="pad"), "optimizer": "nesterov", "average": "polyak", "label_smoothing": 0.1},
+        {"crop": Crop(kind="resize"), "average": "ema"},
+    ],
+    ids=["modern", "area", "pad", "ema"],
+)
+def test_no_step_waits_for_the_device(study: Callable[..., Study], packed: Packed, recipe: dict) -> None:
+    job = fit.set_up(study("googlenet", epochs=1.0, **recipe), "net", 0, packed)
+    fit.to_device(job)
+    batches = iter(job.training)
+    job.learner.step = job.learner.steps // 2  # Polyak's average has begun
+    for _ in range(2):  # what an epoch needs, and the optimiser's state, are made
+        job.learner.learn(next(batches))
+    with Waits() as waits:
+        for _ in range(2):
+            job.learner.learn(next(batches))
+    assert waits.seen == []
+
+
+def test_reading_a_value_is_seen_as_waiting() -> None:
+    with Waits() as waits:
+        torch.ones(2).sum().item()
+        torch.tensor([1.0, 2.0])
+    assert len(waits.seen) == 2

@@ -53,15 +53,12 @@ def measure(
 ) -> dict[str, Any]:
     """The row of `entry`; without `jpegs` only of the loop against the bare step.
 
-    A round takes every speed once, so that a machine that changes its pace changes all of them; ratios are medians over
+    A round takes every speed, so that a machine that changes its pace changes all of them; ratios are medians over
     rounds, too. Raises StudyError as `fit.set_up` does.
     """
     job = fit.set_up(study, entry, study.seeds[0], packed)
     forget_peak(job.device)
-    taken = [
-        {"loop": stepping.real_loop(job, seconds), "ceiling": stepping.resident_batch(job, seconds)}
-        for _ in range(rounds)
-    ]
+    taken = [there_and_back(job, seconds) for _ in range(rounds)]
     row = {
         **described(study, job, packed),
         "loop_images_per_s": middle(taken, "loop"),
@@ -73,6 +70,13 @@ def measure(
     del job
     gc.collect()
     return row | (against_loaders(study, entry, jpegs, seconds, rounds) if jpegs else {}) | hardware(seconds, rounds)
+
+
+def there_and_back(job: fit.Job, seconds: float) -> dict[str, Speed]:
+    """Loop, ceiling, ceiling, loop: a pace that rises or falls all the while changes both alike."""
+    order = (stepping.real_loop, stepping.resident_batch, stepping.resident_batch, stepping.real_loop)
+    first, second, third, fourth = (speed(job, seconds / 2) for speed in order)
+    return {"loop": first.mean(fourth), "ceiling": second.mean(third)}
 
 
 def against_loaders(study: Study, entry: str, jpegs: Path, seconds: float, rounds: int) -> dict[str, Any]:

@@ -25,6 +25,9 @@ class Speed(NamedTuple):
     images_per_s: float
     cpu_us_per_image: float  # microseconds of this process, all its threads together
 
+    def mean(self, other: Speed) -> Speed:
+        return Speed(*((mine + its) / 2 for mine, its in zip(self, other, strict=True)))
+
 
 class Clock:
     """Counts steps of `batch_size` images for `seconds` at the least, after `warm_up` steps or as many seconds of them.

@@ -85,9 +85,8 @@ class Learner:
         share = self.part.share(self.recipe.batch_size)
         self.losses.append(main if self.part.count == 1 else summed(main * share))
         self.fabric.backward(loss if self.part.count == 1 else loss * (self.part.count * share))  # DDP takes the mean
-        if self.recipe.clip:
-            limit = {"max_norm": self.recipe.clip, "error_if_nonfinite": False}
-            self.fabric.clip_gradients(self.net, self.stepper, **limit)
+        if limit := self.recipe.clip:
+            self.fabric.clip_gradients(self.net, self.stepper, max_norm=limit, error_if_nonfinite=False)
         self.stepper.step()
         self.optimizer.zero_grad()
         self.step += 1

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ilsvrc_replay.params import Recipe
 
@@ -48,13 +48,12 @@ class Average:
 
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
-        weight = self.weight(self.updates) if self.updates else 1.0
-        averages, newest = ([*module.parameters(), *module.buffers()] for module in (self.module, net))
-        moving = [number for number, tensor in enumerate(averages) if tensor.is_floating_point()]
-        counting = [number for number, tensor in enumerate(averages) if not tensor.is_floating_point()]
-        torch._foreach_lerp_([averages[n] for n in moving], [newest[n] for n in moving], weight)
-        if counting:  # numbers of batches
-            torch._foreach_copy_([averages[n] for n in counting], [newest[n] for n in counting])
+        pairs = list(zip(tensors(self.module), tensors(net), strict=True))
+        averages, newest = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
+        torch._foreach_lerp_(averages, newest, self.weight(self.updates) if self.updates else 1.0)
+        for average, new in pairs:
+            if not average.is_floating_point():  # a number of batches
+                average.copy_(new)
         self.updates += 1
 
     def state_dict(self) -> dict[str, Any]:
@@ -63,6 +62,10 @@ class Average:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.updates = state["updates"]
         self.module.load_state_dict(state["module"])
+
+
+def tensors(net: nn.Module) -> list[Tensor]:
+    return [*net.parameters(), *net.buffers()]
 
 
 def ema_weight(updates: int) -> float:

@@ -10,8 +10,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ilsvrc_replay.data.packing import Packed
-from ilsvrc_replay.params import Crop, Study
+from ilsvrc_replay.params import Crop, Recipe, Schedule, Study
 from ilsvrc_replay.training import fit
+from ilsvrc_replay.training.learner import Learner
 
 aten = torch.ops.aten
 WAITS = {aten._local_scalar_dense.default, aten.nonzero.default, aten.lift_fresh.default, aten.masked_select.default}
@@ -61,3 +62,13 @@ def test_reading_a_value_is_seen_as_waiting() -> None:
         torch.ones(2).sum().item()
         torch.tensor([1.0, 2.0])
     assert len(waits.seen) == 2
+
+
+def test_the_rate_falls_with_the_validation_that_ends_the_patience() -> None:
+    schedule = Schedule(kind="plateau", factor=0.1, patience=2)
+    learner = Learner(torch.nn.Identity(), Recipe(lr=0.5, schedule=schedule), steps=10, batches_per_epoch=1, seed=0)
+    rates = []
+    for error in (60.0, 50.0, 51.0, 50.0, 49.0):
+        learner.curve.append({"val_top1_err": error})
+        rates.append(learner.lr)
+    assert rates == pytest.approx([0.5, 0.5, 0.5, 0.05, 0.05])

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from ilsvrc_replay.stage import run_stage
-from ilsvrc_replay.data import datasets
-from ilsvrc_replay.files import whole_folder
-from ilsvrc_replay.params import load_study
+import beside  # noqa: F401
+
+from ilsvrc_replay.datasets import Dataset
+from ilsvrc_replay.files import read_json, whole_folder
+from ilsvrc_replay.runtime.stage import run_stage
 
 
 def main() -> None:
-    dataset = load_study().dataset
+    dataset = Dataset.model_validate(read_json(Path("resolved/acquire.json"))["dataset"])
     with whole_folder(Path("data/raw") / dataset.name) as target:
-        source = datasets.acquire(dataset, target)
+        source = dataset.acquire(target)
     print(f"{dataset.name}: original files from {source}, with checksums")
 
 

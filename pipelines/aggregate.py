@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
-from ilsvrc_replay.stage import run_stage
+import beside  # noqa: F401
+
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard import mistakes, render, table, wrong
-from ilsvrc_replay.leaderboard.judging import judge
-from ilsvrc_replay.params import load_study, run_name
+from ilsvrc_replay.leaderboard import mistakes, render, table, wrong_images
+from ilsvrc_replay.leaderboard.judge import judge
+from ilsvrc_replay.params import load_study
+from ilsvrc_replay.run import load_run, run_name
+from ilsvrc_replay.runtime.stage import run_stage
 
 PREDICTIONS = Path("predictions")
 
@@ -18,10 +21,11 @@ def main() -> None:
     baseline = files.read_json(Path("data/packed") / study.dataset.name / "baseline.json")
     alone = mistakes.of_entries(study, PREDICTIONS)
     ensembles, together = mistakes.of_ensembles(study, PREDICTIONS)
-    board = judge(study, table.rows(study, metrics, ensembles), alone)
+    runs = {entry: load_run(Path("resolved/train") / f"{entry}.json") for entry in study.entries}
+    board = judge(study, runs, table.rows(study, metrics, ensembles), alone)
     results = Path("results") / study.study
-    render.write(results, study, board, baseline)
-    wrong.write(results / wrong.FILE, mistakes.labels_tested(study, PREDICTIONS), alone | together)
+    render.write(results, study, runs, board, baseline)
+    wrong_images.write(results / wrong_images.FILE, mistakes.labels_tested(study, PREDICTIONS), alone | together)
     print(f"{results}: {len(board.rows)} rows of {len(names)} runs")
 
 

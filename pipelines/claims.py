@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from ilsvrc_replay.stage import run_stage
+import beside  # noqa: F401
+
 from ilsvrc_replay import files
-from ilsvrc_replay.claims.verdict import judge
+from ilsvrc_replay.claims.verdicts import judge
+from ilsvrc_replay.runtime.stage import run_stage
 
 
 def main() -> None:

@@ -2,26 +2,35 @@
 
 from pathlib import Path
 
-from ilsvrc_replay.stage import chosen_run, run_stage
+import beside  # noqa: F401
+
 from ilsvrc_replay import files
-from ilsvrc_replay.data import packing
-from ilsvrc_replay.devices import enough_memory
-from ilsvrc_replay.evaluation.evaluate import evaluate
-from ilsvrc_replay.params import load_study, run_name
+from ilsvrc_replay.datasets import Dataset
+from ilsvrc_replay.device import enough_memory
+from ilsvrc_replay.evaluation.evaluation import evaluate
+from ilsvrc_replay.evaluation.image_files import open_originals
+from ilsvrc_replay.originals.original import Pictures
+from ilsvrc_replay.packed import packed_data
+from ilsvrc_replay.run import load_run, run_name
+from ilsvrc_replay.runtime.stage import chosen_run, run_stage
 
 
 def main() -> None:
     entry, seed = chosen_run(__doc__)
-    study = load_study()
-    name = run_name(entry, seed)
-    packed = packing.load(Path("data/packed") / study.dataset.name)
-    raw = Path("data/raw") / study.dataset.name
-    with enough_memory(f"evaluation.batch_size, which is {study.evaluation.batch_size}"):
-        metrics = evaluate(study, entry, packed, Path("runs") / name, Path("predictions") / f"{name}.npz", raw)
-    files.write_json(Path("metrics") / f"{name}.json", metrics)
-    for protocol in study.protocols(entry):
-        measured = metrics[protocol]
-        print(f"{name}  {protocol}: top-1 error {measured['top1_err']:.2f} % on {measured['images']:,} images")
+    run, name = load_run(Path("resolved/evaluate") / f"{entry}.json"), run_name(entry, seed)
+    dataset = Dataset.model_validate(files.read_json(Path("resolved/acquire.json"))["dataset"])
+    packed = packed_data.load(Path("data/packed") / dataset.name)
+    predictions = Path("predictions") / f"{name}.npz"
+
+    def originals() -> Pictures:
+        return open_originals(dataset, Path("data/raw") / dataset.name)
+
+    with enough_memory(f"evaluation.batch_size, which is {run.testing.batch_size}"):
+        measured = evaluate(run, packed, Path("runs") / name, predictions, originals)
+    files.write_json(Path("metrics") / f"{name}.json", measured)
+    for protocol in run.testing.protocols:
+        found = measured[protocol]
+        print(f"{name}  {protocol}: top-1 error {found['top1_err']:.2f} % on {found['images']:,} images")
 
 
 if __name__ == "__main__":

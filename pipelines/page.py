@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
-from ilsvrc_replay.stage import run_stage
+import beside  # noqa: F401
+
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard import curves, figures, page, render
+from ilsvrc_replay.leaderboard import render
 from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.params import Study, load_study, run_name
-from ilsvrc_replay.tracking import Tracker
+from ilsvrc_replay.page import document, figures, training_curves
+from ilsvrc_replay.params import Study, load_study
+from ilsvrc_replay.run import run_name
+from ilsvrc_replay.runtime.stage import run_stage
+from ilsvrc_replay.runtime.tracking import Tracker
 
 
 def main() -> None:
@@ -15,13 +19,13 @@ def main() -> None:
     results = Path("results") / study.study
     board = files.read_json(results / "leaderboard.json")
     claims = files.read_csv(Path("results/claims/built.csv")) + files.read_csv(results / "measured.csv")
-    trained = curves.read(study, Path("runs"))
+    trained = training_curves.read(study, Path("runs"))
     files.write_text(results / "curves.csv", files.as_csv(trained.rows))
-    drawn = page.charts(study, board, trained.rows)
+    drawn = document.charts(study, board, trained.rows)
     with files.whole_folder(results / "figures") as folder:
-        figures.write(folder, page.printed(drawn, list(study.entries)))
+        figures.write(folder, document.printed(drawn, list(study.entries)))
     script = Path("data/viewer/vega.js").read_text()
-    files.write_text(results / "index.html", page.render(study, board, claims, trained.weights, drawn, script))
+    files.write_text(results / "index.html", document.render(study, board, claims, trained.weights, drawn, script))
     print(f"{results}/index.html: open it in any browser")
     report(study, board["rows"], trained.weights, results)
 

@@ -2,23 +2,27 @@
 
 from pathlib import Path
 
-from ilsvrc_replay.stage import run_stage
-from ilsvrc_replay.data import baseline, datasets, packing, picture_packing
-from ilsvrc_replay.devices import choose_device
-from ilsvrc_replay.files import whole_folder, write_json
-from ilsvrc_replay.params import load_study
+import beside  # noqa: F401
+
+from ilsvrc_replay.datasets import Dataset
+from ilsvrc_replay.device import on_cpu
+from ilsvrc_replay.files import read_json, whole_folder, write_json
+from ilsvrc_replay.packed import packed_data
+from ilsvrc_replay.prepare import baseline, pack, pack_images
+from ilsvrc_replay.runtime.stage import run_stage
 
 
 def main() -> None:
-    study = load_study()
-    choose_device(study.compute)
-    dataset = study.dataset
+    resolved = read_json(Path("resolved/prepare.json"))
+    folder = read_json(Path("resolved/acquire.json"))["dataset"]["folder"]  # where; what lies there is verified
+    dataset = Dataset.model_validate(resolved["dataset"] | {"folder": folder})
+    on_cpu(resolved["threads"])
     place = Path("data/packed") / dataset.name
     with whole_folder(place) as target:
-        meta = datasets.pack(dataset, Path("data/raw") / dataset.name, target)
-        floor = baseline.measure(packing.load(target))
+        meta = pack.pack(dataset, Path("data/raw") / dataset.name, target)
+        floor = baseline.measure(packed_data.load(target))
         write_json(target / "baseline.json", floor)
-    picture_packing.forget(place, dataset.name)
+    pack_images.forget(place, dataset.name)
     counts = ", ".join(f"{count:,} {split}" for split, count in meta["images"].items())
     print(f"{dataset.name}: {counts} images of {dataset.image_size} px; linear classifier {floor['linear_top1_err']} %")
 

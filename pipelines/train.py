@@ -2,47 +2,47 @@
 
 from pathlib import Path
 
-from ilsvrc_replay.stage import chosen_run, run_stage
-from ilsvrc_replay.checking import check
-from ilsvrc_replay.data import packing
-from ilsvrc_replay.data.parts import WHOLE
-from ilsvrc_replay.params import load_study, run_name
-from ilsvrc_replay.tracking import Tracker
-from ilsvrc_replay.training import fit, outputs, processes, published, resume
-from ilsvrc_replay.training.progress import Progress
-from ilsvrc_replay.training.reporting import Reporter
+import beside  # noqa: F401
+
+from ilsvrc_replay.files import read_json
+from ilsvrc_replay.input.parts import WHOLE
+from ilsvrc_replay.packed import packed_data
+from ilsvrc_replay.run import load_run, run_name
+from ilsvrc_replay.runtime import checkpoint
+from ilsvrc_replay.runtime.progress import Progress
+from ilsvrc_replay.runtime.reporting import Reporter
+from ilsvrc_replay.runtime.stage import chosen_run, fingerprint, run_stage
+from ilsvrc_replay.runtime.tracking import Tracker
+from ilsvrc_replay.training import fit, outputs, pretrained, processes
 
 
 def main() -> None:
     entry, seed = chosen_run(__doc__)
-    study = load_study()
-    check(study)
-    name = run_name(entry, seed)
-    folder = Path("data/packed") / study.dataset.name
-    packed = packing.load(folder)
-    pretrained = study.entry(entry).recipe == "pretrained"
-    part = WHOLE if pretrained else processes.join(study.compute)
-    if pretrained:
-        weights, record = published.set_up(study, entry, seed, packed)
+    run, name = load_run(Path("resolved/train") / f"{entry}.json"), run_name(entry, seed)
+    folder = Path("data/packed") / read_json(Path("resolved/prepare.json"))["dataset"]["name"]
+    packed = packed_data.load(folder)
+    part = WHOLE if run.weights else processes.join(run.compute)
+    if run.weights:
+        weights, record = pretrained.set_up(run, seed, packed)
         summary = f"{record['param_count']:,} parameters from {record['source']['file']}"
     else:
-        job = fit.set_up(study, entry, seed, packed, part)
+        job = fit.set_up(run, seed, packed, part)
         record, summary = job.record, job.summary
-    mark = resume.fingerprint({**record, "compute": study.compute.model_dump()}, study.entry(entry).family)
+    mark = fingerprint(record)
     if part.rank:
         with processes.together(part):
-            fit.run(job, keeper=resume.following(name, mark))
+            fit.run(job, keeper=checkpoint.following(name, mark))
         return
 
     print(f"{name}  {summary}", flush=True)
     with (
-        resume.claimed(name, mark) as keeper,
-        Tracker(study.study) as tracker,
+        checkpoint.claimed(name, mark) as keeper,
+        Tracker() as tracker,
         tracker.run(name, record, keeper.key),
     ):
         tracker.log_data(packed.meta["name"], packed.digest, str(folder))
-        if pretrained:
-            record = published.write(Path("runs") / name, weights, record)
+        if run.weights:
+            record = pretrained.write(Path("runs") / name, weights, record)
         else:
             with processes.together(part):
                 net = fit.run(job, [Progress(name), Reporter(tracker)], keeper)

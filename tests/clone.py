@@ -17,7 +17,7 @@ from place import Place
 from ruamel.yaml import YAML
 
 from ilsvrc_replay.files import sha256
-from ilsvrc_replay.scratch import locked
+from ilsvrc_replay.runtime.scratch import locked
 
 ROOT = Path(__file__).parents[1]
 IDENTITY = {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}

@@ -10,9 +10,11 @@ import pytest
 import torch
 from clone import Clone, finish
 
-from ilsvrc_replay.compat import make_torchvision_importable
-from ilsvrc_replay.data import digits, packing
+from ilsvrc_replay.datasets import digits
+from ilsvrc_replay.layers.compat import make_torchvision_importable
+from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.params import Study
+from ilsvrc_replay.prepare import pack_arrays
 
 make_torchvision_importable()
 
@@ -62,12 +64,12 @@ def clone(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 @pytest.fixture(scope="session")
-def packed(tmp_path_factory: pytest.TempPathFactory) -> packing.Packed:
+def packed(tmp_path_factory: pytest.TempPathFactory) -> packed_data.Packed:
     """scikit-learn's digits at 32 px: 1,100 training, 197 val and 500 test images."""
     raw, folder = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("packed")
     digits.acquire(raw, None)
-    packing.pack(digits.read(raw), "digits", 32, 197, folder)
-    return packing.load(folder)
+    pack_arrays.pack(digits.read(raw), "digits", 32, 197, folder)
+    return packed_data.load(folder)
 
 
 def make_study(architecture: str = "alexnet", **entry: Any) -> Study:

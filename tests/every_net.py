@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ilsvrc_replay.architectures.registry import architectures
+from ilsvrc_replay.nets import families
 
 ALWAYS = (
     "alexnet",
@@ -23,4 +23,4 @@ ALWAYS = (
     "mobilenet_v1",
     "mobilenet_v2",
 )
-EVERY_NET = [pytest.param(name, marks=() if name in ALWAYS else pytest.mark.long) for name in architectures()]
+EVERY_NET = [pytest.param(name, marks=() if name in ALWAYS else pytest.mark.long) for name in families()]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ilsvrc_replay.evaluation.statistics import error_with_interval
-from ilsvrc_replay.leaderboard import wrong
+from ilsvrc_replay.leaderboard import wrong_images
 from ilsvrc_replay.leaderboard.board import PARAMS_FILE
+from ilsvrc_replay.statistics.intervals import error_with_interval
 
 LABELS = np.arange(1000) % 10
 
@@ -43,4 +43,6 @@ def write(
         rows.append(row | {"top1_err": error, "top1_err_low": low, "top1_err_high": high})
     (folder / "leaderboard.json").write_text(json.dumps({"study": "test", "rows": rows}))
     (folder / PARAMS_FILE).write_text(json.dumps(made_with or params()))
-    wrong.write(folder / wrong.FILE, labels, {(name, "single", "single_crop"): runs for name, runs in masks.items()})
+    wrong_images.write(
+        folder / wrong_images.FILE, labels, {(name, "single", "single_crop"): runs for name, runs in masks.items()}
+    )

@@ -17,15 +17,18 @@ from conftest import make_study
 from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 
-from ilsvrc_replay.architectures import registry
-from ilsvrc_replay.architectures.weights import materialise
-from ilsvrc_replay.checking import check
-from ilsvrc_replay.data import digits, fashion_mnist, packing, sources
-from ilsvrc_replay.data.original import Original
+from ilsvrc_replay.datasets import digits, fashion_mnist
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.evaluation.evaluate import evaluate
+from ilsvrc_replay.evaluation.evaluation import evaluate
 from ilsvrc_replay.files import sha256, whole_folder
+from ilsvrc_replay.models import registry
+from ilsvrc_replay.models.initial_weights import materialise
+from ilsvrc_replay.originals import fetch
+from ilsvrc_replay.originals.original import Original
+from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.params import load_study
+from ilsvrc_replay.prepare import pack_arrays
+from ilsvrc_replay.recipes.check import check
 from ilsvrc_replay.training import fit
 
 STUDY = Path(__file__).parents[1] / "pipelines/studies/miniature.yaml"
@@ -109,7 +112,7 @@ ENTRIES = [
 
 
 @pytest.mark.parametrize(("change", "named"), ENTRIES, ids=lambda value: str(value)[:30])
-def test_an_entry_that_does_not_fit_its_data(change: dict, named: str, packed: packing.Packed) -> None:
+def test_an_entry_that_does_not_fit_its_data(change: dict, named: str, packed: packed_data.Packed) -> None:
     study = make_study()
     entry = study.entries["net"].model_copy(update=change)
     study = study.model_copy(update={"entries": {"net": entry}})
@@ -151,12 +154,12 @@ def test_archives(kind: str, tmp_path: Path) -> None:
 def test_a_folder_that_is_none_and_a_mirror_that_is_away(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for source, named in [
-        (sources.from_folder(tmp_path / "nowhere"), "nowhere is not a folder"),
-        (sources.from_folder(tmp_path / "file"), "file is not a folder"),
-        (sources.from_mirror("http://127.0.0.1:9/"), "no answer"),
-        (sources.from_mirror("http://127.0.0.1:9 9/"), "no answer"),
+        (fetch.from_folder(tmp_path / "nowhere"), "nowhere is not a folder"),
+        (fetch.from_folder(tmp_path / "file"), "file is not a folder"),
+        (fetch.from_mirror("http://127.0.0.1:9/"), "no answer"),
+        (fetch.from_mirror("http://127.0.0.1:9 9/"), "no answer"),
     ]:
-        refused(lambda source=source: sources.acquire("set", {"one": "0"}, {"it": source}, tmp_path), tmp_path, named)
+        refused(lambda source=source: fetch.acquire("set", {"one": "0"}, {"it": source}, tmp_path), tmp_path, named)
 
 
 def idx(shape: tuple[int, ...], length: int, kind: int = 8) -> bytes:
@@ -211,7 +214,7 @@ ORIGINALS = {
 @pytest.mark.parametrize("kind", ORIGINALS)
 def test_originals(kind: str, tmp_path: Path) -> None:
     change, val_images, named = ORIGINALS[kind]
-    refused(lambda: packing.pack(original(**change), "set", 32, val_images, tmp_path), tmp_path, named)
+    refused(lambda: pack_arrays.pack(original(**change), "set", 32, val_images, tmp_path), tmp_path, named)
 
 
 def cut(path: Path) -> None:
@@ -238,11 +241,11 @@ PACKED: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", PACKED)
-def test_packed_sets(kind: str, packed: packing.Packed, tmp_path: Path) -> None:
+def test_packed_sets(kind: str, packed: packed_data.Packed, tmp_path: Path) -> None:
     damage, named = PACKED[kind]
     shutil.copytree(packed.folder, tmp_path / "packed")
     damage(tmp_path / "packed")
-    refused(lambda: fit.set_up(make_study(), "net", 0, packing.load(tmp_path / "packed")), tmp_path, named)
+    refused(lambda: fit.set_up(make_study(), "net", 0, packed_data.load(tmp_path / "packed")), tmp_path, named)
 
 
 def changed(path: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
@@ -272,11 +275,11 @@ WEIGHTS: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", WEIGHTS)
-def test_weights(kind: str, packed: packing.Packed, tmp_path: Path) -> None:
+def test_weights(kind: str, packed: packed_data.Packed, tmp_path: Path) -> None:
     damage, named = WEIGHTS[kind]
     study, path = make_study(), tmp_path / "weights.safetensors"
     net, _ = registry.build("alexnet", width=0.125, **packed.shape)
-    materialise(net, registry.find("alexnet")[1], "paper", 0)
+    materialise(net, registry.find("alexnet"), "paper", 0)
     save_file(net.state_dict(), path)
     (tmp_path / "training.json").write_text('{"recipe": {"test_scale": 1.0}}')
     (tmp_path / "net-0.npz").write_bytes(b"an earlier run's")

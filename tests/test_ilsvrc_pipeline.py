@@ -12,7 +12,7 @@ import drawn
 import pytest
 from clone import Clone
 
-from ilsvrc_replay.data import imagenet
+from ilsvrc_replay.datasets import imagenet
 
 pytestmark = pytest.mark.long
 WNIDS = ("n01440764", "n01443537", "n01484850")

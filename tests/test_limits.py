@@ -11,7 +11,7 @@ import pytest
 from clone import Clone
 from ruamel.yaml import YAML
 
-from ilsvrc_replay.launcher import Launcher
+from ilsvrc_replay.runtime.launcher import Launcher
 
 FILES = """
 import resource, runpy, sys
@@ -21,7 +21,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 MEMORY = """
 import resource, runpy, sys
-from ilsvrc_replay.evaluation import evaluate
+from ilsvrc_replay.evaluation import evaluation
 from ilsvrc_replay.training import fit
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * resource.getpagesize() + {limit}

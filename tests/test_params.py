@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from ilsvrc_replay.checking import check
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import load_study
+from ilsvrc_replay.recipes.check import check
 
 ROOT = Path(__file__).parents[1]
 STUDIES = sorted((ROOT / "pipelines/studies").glob("*.yaml"))

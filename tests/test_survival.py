@@ -11,7 +11,7 @@ import pytest
 from clone import NETS, Clone, read_until, stages_run
 from mlflow import MlflowClient
 
-from ilsvrc_replay import rwlock
+from ilsvrc_replay.runtime import rwlock
 
 
 def test_a_training_that_changes_nothing_still_ends_its_study(clone: Clone) -> None:

@@ -19,7 +19,7 @@ import pytest
 from clone import Clone, read_until
 from mlflow import MlflowClient
 
-from ilsvrc_replay import rwlock
+from ilsvrc_replay.runtime import rwlock
 
 Summary = Callable[[str], None]
 pytestmark = [pytest.mark.long, pytest.mark.timeout(5400)]

@@ -12,9 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ilsvrc_replay import files, launcher
+from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError, disk_trouble
 from ilsvrc_replay.params import load_study
+from ilsvrc_replay.runtime import launcher
 
 EPILOG = "Begin with `replay doctor`, then `replay run`. After an edit: `replay run`, then `replay compare HEAD`."
 app = typer.Typer(epilog=EPILOG, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -36,13 +37,13 @@ def run_study(
 
     Examples: `replay run`, `replay run --jobs 1`.
     """
-    from ilsvrc_replay import cards
-    from ilsvrc_replay.checking import check  # here, as it imports torch, which the other commands do without
+    from ilsvrc_replay.recipes.check import check  # here, as it imports torch, which the other commands do without
+    from ilsvrc_replay.runtime import gpus
 
     study = load_study()
     check(study)
     try:
-        gpus = cards.find(study.compute)
+        gpus = gpus.find(study.compute)
         launcher.Launcher(jobs or launcher.default_jobs(study.compute, gpus), gpus).run(study)
     except KeyboardInterrupt:
         typer.echo("error: stopped; what was finished is kept, run again to go on", err=True)
@@ -57,7 +58,7 @@ def show() -> None:
     Example: `replay show`; in a browser, open results/<study>/index.html.
     """
     study = load_study()
-    from ilsvrc_replay.leaderboard import terminal
+    from ilsvrc_replay.tools import terminal
 
     folder = Path("results") / study.study
     if not (folder / "leaderboard.json").exists():
@@ -74,9 +75,9 @@ def models(
 
     Examples: `replay models`, `replay models resnet50 torchvision/resnet50`, `replay models --csv > models.csv`.
     """
-    from ilsvrc_replay import roster
+    from ilsvrc_replay.tools import models_table
 
-    rows = roster.rows(names or ())
+    rows = models_table.rows(names or ())
     if csv:
         typer.echo(files.as_csv(rows), nl=False)
         return
@@ -120,7 +121,7 @@ def claims(csv: Annotated[bool, typer.Option("--csv", help="the same as CSV")] =
 
     Examples: `replay claims`, `replay claims --csv > claims.csv`.
     """
-    from ilsvrc_replay.claims.verdict import judge
+    from ilsvrc_replay.claims.verdicts import judge
 
     rows = judge()
     if csv:
@@ -149,14 +150,14 @@ def compare(
 
     Examples: `replay compare HEAD`, `replay compare main slower`, `replay compare ~/old/results/quick results/quick`.
     """
-    from ilsvrc_replay.comparing import changes, report, sides
+    from ilsvrc_replay.tools.compare import changes, changes_table, sides
 
     old, new = sides.find(before), sides.find(after)
     rows = changes.rows(old, new)
     if csv:
         typer.echo(files.as_csv(rows, changes.COLUMNS), nl=False)
     else:
-        report.show(wide_console(), old, new, rows)
+        changes_table.show(wide_console(), old, new, rows)
 
 
 @app.command()
@@ -169,7 +170,7 @@ def doctor(
 
     Examples: `replay doctor`, `replay doctor --network`.
     """
-    from ilsvrc_replay.doctor import MISSING, NOTE, examine
+    from ilsvrc_replay.tools.doctor import MISSING, NOTE, examine
 
     styles, console, missing = {MISSING: "red", NOTE: "yellow"}, wide_console(), []
     for name, finding in examine(network):
@@ -197,8 +198,8 @@ def bench(
 
     Examples: `replay bench`, `replay bench alexnet --seconds 5 --rounds 5`, `replay bench --no-loaders`.
     """
-    from ilsvrc_replay.benchmarking import bench as benchmark
-    from ilsvrc_replay.benchmarking import report
+    from ilsvrc_replay.tools.bench import bench_table
+    from ilsvrc_replay.tools.bench import measure as benchmark
 
     study = load_study()
     compute = study.compute.model_copy(update={"threads": threads or len(os.sched_getaffinity(0))})
@@ -208,14 +209,14 @@ def bench(
     console = wide_console()
     for row in benchmark.rows(study, entries or list(study.entries), loaders, seconds, rounds):
         rows.append(row)
-        console.print(report.line(row))
+        console.print(bench_table.line(row))
         if target:
             files.write_text(target, files.as_csv(rows))
-    report.show(console, rows)
+    bench_table.show(console, rows)
     if loaders:
         stored = benchmark.shards(rounds)
         for row in stored:
-            console.print(report.stored(row))
+            console.print(bench_table.stored(row))
         if target:
             files.write_text(target.with_name(f"{target.stem}-shards.csv"), files.as_csv(stored))
     if target:
@@ -248,7 +249,7 @@ def sync() -> None:
 
     Example: `MLFLOW_TRACKING_URI=http://server:5000 replay run`, and once the server is back, `replay sync`.
     """
-    from ilsvrc_replay import tracking
+    from ilsvrc_replay.runtime import tracking
 
     typer.echo(f"{tracking.sync():,} records sent to MLflow; nothing is left to send")
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from ilsvrc_replay.architectures.alexnet import AlexNet
-from ilsvrc_replay.architectures.googlenet import GoogLeNet
-from ilsvrc_replay.architectures.layers import init_glorot
-from ilsvrc_replay.architectures.resnet import imagenet
-from ilsvrc_replay.architectures.vgg import VGG
-from ilsvrc_replay.claims import nets
-from ilsvrc_replay.claims.verdict import MEASURES
+from ilsvrc_replay.claims import traced
+from ilsvrc_replay.claims.verdicts import MEASURES
+from ilsvrc_replay.layers.blocks import init_glorot
+from ilsvrc_replay.nets.alexnet import AlexNet
+from ilsvrc_replay.nets.googlenet import GoogLeNet
+from ilsvrc_replay.nets.resnet import imagenet
+from ilsvrc_replay.nets.vgg import VGG
 
 Replace = Callable[[str, Callable[[], nn.Module]], None]
 
@@ -23,12 +23,12 @@ Replace = Callable[[str, Callable[[], nn.Module]], None]
 @pytest.fixture
 def replace(monkeypatch: pytest.MonkeyPatch) -> Replace:
     """Puts another net in the place of a published one."""
-    published, others = nets.find, {}
-    monkeypatch.setattr(nets, "find", lambda name: others.get(name) or published(name))
+    published, others = traced.find, {}
+    monkeypatch.setattr(traced, "find", lambda name: others.get(name) or published(name))
 
     def put(name: str, construct: Callable[[], nn.Module]) -> None:
         with torch.device("meta"):
-            others[name] = nets.Net(construct(), published(name).input_size)
+            others[name] = traced.Net(construct(), published(name).input_size)
 
     return put
 
@@ -113,7 +113,7 @@ def test_a_googlenet_that_normalises_after_it_pools(replace: Replace) -> None:
 
 def test_torchvisions_googlenet(replace: Replace) -> None:
     """No normalisation in the stem but by batch, and no 5x5 filters."""
-    from ilsvrc_replay.architectures.library import from_torchvision
+    from ilsvrc_replay.layers.library import from_torchvision
 
     replace("googlenet", partial(from_torchvision, "googlenet", aux_logits=False, init_weights=False))
     assert MEASURES["googlenet-stem"]().verdict == "wrong"
@@ -171,19 +171,19 @@ def test_a_resnet_with_dropout_and_a_second_classifier(replace: Replace) -> None
 
 
 def test_a_resnet_started_by_xavier(monkeypatch: pytest.MonkeyPatch) -> None:
-    start = nets.start
+    start = traced.start
 
     def by_xavier(name: str, width: float) -> nn.Module:
         net = start(name, width)
         init_glorot(net)
         return net
 
-    monkeypatch.setattr(nets, "start", by_xavier)
+    monkeypatch.setattr(traced, "start", by_xavier)
     assert MEASURES["resnet-starts-with-xavier"]().verdict == "true"
 
 
 def test_an_inception_v4_with_residuals(replace: Replace) -> None:
-    replace("inception_v4", lambda: nets.find("inception_resnet_v2").module)
+    replace("inception_v4", lambda: traced.find("inception_resnet_v2").module)
     assert MEASURES["inception-v4-has-residuals"]().verdict == "true"
 
 
@@ -194,7 +194,7 @@ def test_an_inception_v2_like_the_first(replace: Replace) -> None:
 
 
 def test_another_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = nets.recipe
-    monkeypatch.setattr(nets, "recipe", lambda name: recipe(name).model_copy(update={"lr": 0.1, "batch_size": 64}))
+    recipe = traced.recipe
+    monkeypatch.setattr(traced, "recipe", lambda name: recipe(name).model_copy(update={"lr": 0.1, "batch_size": 64}))
     assert MEASURES["alexnet-recipe"]().verdict == "wrong"
     assert MEASURES["vgg-no-lrn"]().verdict == "wrong"

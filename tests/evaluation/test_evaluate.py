@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from ilsvrc_replay import scores
-from ilsvrc_replay.data.packing import Packed
+from ilsvrc_replay import metrics
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.evaluation.evaluate import evaluate
+from ilsvrc_replay.evaluation.evaluation import evaluate
 from ilsvrc_replay.files import sha256
+from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.training import fit, outputs
 
@@ -91,14 +91,14 @@ def test_damaged_and_foreign_weights_are_refused(trained: tuple[Study, Path], pa
 def test_top_k_error() -> None:
     table = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7], [0.4, 0.35, 0.25], [float("nan"), 0.0, 1.0]])
     labels = torch.tensor([0, 0, 1, 2])
-    assert scores.error(table, labels, 1) == 75.0
-    assert scores.error(table, labels, 2) == 50.0
-    assert scores.error(table[:3], labels[:3], 5) == 0.0
+    assert metrics.error(table, labels, 1) == 75.0
+    assert metrics.error(table, labels, 2) == 50.0
+    assert metrics.error(table[:3], labels[:3], 5) == 0.0
 
 
 def test_evaluation_needs_no_lightning(study: Callable[..., Study]) -> None:
     import subprocess
     import sys
 
-    code = "import sys, ilsvrc_replay.evaluation.evaluate; sys.exit('pytorch_lightning' in sys.modules)"
+    code = "import sys, ilsvrc_replay.evaluation.evaluation; sys.exit('pytorch_lightning' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -12,19 +12,19 @@ from timm.models.vgg import VGG
 from torch import Tensor, nn
 
 from ilsvrc_replay import params
-from ilsvrc_replay.architectures.registry import build, find
-from ilsvrc_replay.architectures.weights import materialise
-from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.evaluation import crops
 from ilsvrc_replay.evaluation.crops import Box
 from ilsvrc_replay.evaluation.dense import dense
-from ilsvrc_replay.evaluation.protocols import PROTOCOLS, Examiner, parse, predict
-from ilsvrc_replay.params import OTHER_IMAGES
+from ilsvrc_replay.evaluation.plans import OTHER_IMAGES, PROTOCOLS, parse
+from ilsvrc_replay.evaluation.protocols import Examiner, predict
+from ilsvrc_replay.models.initial_weights import materialise
+from ilsvrc_replay.models.registry import build, find
+from ilsvrc_replay.packed.packed_data import Packed
 
 
 def net_for(name: str, packed: Packed, width: float = 0.125, compact: int | str = "auto") -> nn.Module:
     net, _ = build(name, **packed.shape, width=width, compact_factor=compact)
-    return materialise(net, find(name)[1], "he", seed=0).eval()
+    return materialise(net, find(name), "he", seed=0).eval()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def slowly(net: nn.Module, packed: Packed, protocol: str, image: Tensor) -> Tens
 def test_dense_vgg_is_timms_fully_convolutional_forward() -> None:
     """timm's VGG has convolutions for the first fully connected layers and averages over places before the last."""
     net, _ = build("vgg11", image_size=64, channels=3, classes=10, width=0.125, compact_factor=1)
-    materialise(net, find("vgg11")[1], "he", seed=0).eval()
+    materialise(net, find("vgg11"), "he", seed=0).eval()
     layout = (8, "M", 16, "M", 32, 32, "M", 64, 64, "M", 64, 64, "M")
     theirs = VGG(cfg=layout, num_classes=10).eval()
     theirs.pre_logits.fc1 = nn.Conv2d(64, 512, 2)

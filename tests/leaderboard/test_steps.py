@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ilsvrc_replay.evaluation.plans import OTHER_IMAGES
 from ilsvrc_replay.leaderboard import render, steps
 from ilsvrc_replay.leaderboard.board import STEP_COLUMNS, Board
-from ilsvrc_replay.leaderboard.judging import judge
-from ilsvrc_replay.params import OTHER_IMAGES, Study
+from ilsvrc_replay.leaderboard.judge import judge
+from ilsvrc_replay.params import Study
 
 IMAGES = 2000
 

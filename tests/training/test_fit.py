@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import sha256
+from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.training import fit, outputs
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from ilsvrc_replay.data.packing import Packed
-from ilsvrc_replay.params import Recipe, Schedule, Study
+from ilsvrc_replay.packed.packed_data import Packed
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.run import Recipe, Schedule
 from ilsvrc_replay.training import fit
 from ilsvrc_replay.training.learner import Learner
 from ilsvrc_replay.training.loop import Watcher

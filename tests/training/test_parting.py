@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from ilsvrc_replay.data.packing import Packed
-from ilsvrc_replay.data.parts import WHOLE, Part
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.params import Compute, Study
+from ilsvrc_replay.input.parts import WHOLE, Part
+from ilsvrc_replay.packed.packed_data import Packed
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.run import Compute
 from ilsvrc_replay.training import fit, processes
-from ilsvrc_replay.training.parting import share_layers
+from ilsvrc_replay.training.data_parallel import share_layers
 
 
 @pytest.mark.parametrize("shape", [(33, 50), (33, 8, 3, 3), (66, 5, 7)])

@@ -10,10 +10,11 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision, Precision
 from torch import nn
 
-from ilsvrc_replay.architectures.layers import LocalResponseNorm
-from ilsvrc_replay.data.packing import Packed
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.params import Compute, Schedule, Study
+from ilsvrc_replay.layers.blocks import LocalResponseNorm
+from ilsvrc_replay.packed.packed_data import Packed
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.run import Compute, Schedule
 from ilsvrc_replay.training import fit
 
 

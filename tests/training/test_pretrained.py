@@ -18,14 +18,16 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ilsvrc_replay.architectures import pretrained
-from ilsvrc_replay.checking import check
-from ilsvrc_replay.data import imagenet, imagenet_val, packing, picture_packing
+from ilsvrc_replay.datasets import imagenet, imagenet_val
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.evaluation.evaluate import evaluate
+from ilsvrc_replay.evaluation.evaluation import evaluate
 from ilsvrc_replay.files import read_json, sha256
+from ilsvrc_replay.models import library_weights
+from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.params import Study
-from ilsvrc_replay.training import fit, published
+from ilsvrc_replay.prepare import pack_images
+from ilsvrc_replay.recipes.check import check
+from ilsvrc_replay.training import fit, pretrained
 
 SMALL = torchvision.models.ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1
 TORCHVISION = {
@@ -51,7 +53,7 @@ def make_study(folder: Path | None, **entry: object) -> Study:
 
 
 @pytest.fixture(scope="module")
-def validation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, packing.Packed]]:
+def validation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, packed_data.Packed]]:
     """Sixty images of many shapes and some of ImageNet's classes, as Kaggle has them, and what is packed of them."""
     root, place = tmp_path_factory.mktemp("given"), tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
@@ -70,8 +72,8 @@ def validation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path,
             (place / name).mkdir()
         imagenet_val.acquire(place / "raw", root)
         pictures = imagenet_val.read(place / "raw", root)
-        picture_packing.pack(pictures, "imagenet-val", 32, 1, place / "packed")
-        yield root, place / "raw", packing.load(place / "packed")
+        pack_images.pack(pictures, "imagenet-val", 32, 1, place / "packed")
+        yield root, place / "raw", packed_data.load(place / "packed")
 
 
 @pytest.fixture
@@ -79,8 +81,8 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Empty caches of both libraries, and no way to the publishers."""
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "torch"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    find = pretrained.find_in_timm
-    monkeypatch.setattr(pretrained, "find_in_timm", lambda entry: replace(find(entry), address=CLOSED))
+    find = library_weights.find_in_timm
+    monkeypatch.setattr(library_weights, "find_in_timm", lambda entry: replace(find(entry), address=CLOSED))
     address = SMALL.value.url
     object.__setattr__(SMALL.value, "url", CLOSED + address.rpartition("/")[2])
     yield tmp_path
@@ -90,7 +92,7 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.mark.long
 @pytest.mark.parametrize("model", ["googlenet", "inception_v3"])
 def test_a_port_from_tensorflow_is_taken_as_the_library_takes_it(
-    model: str, validation: tuple[Path, Path, packing.Packed], caches: Path, tmp_path: Path
+    model: str, validation: tuple[Path, Path, packed_data.Packed], caches: Path, tmp_path: Path
 ) -> None:
     """Their files hold auxiliary classifiers, and the nets turn to TensorFlow's mean and deviation."""
     (folder, raw, packed), weights = validation, torchvision.models.get_model_weights(model).IMAGENET1K_V1
@@ -104,7 +106,7 @@ def test_a_port_from_tensorflow_is_taken_as_the_library_takes_it(
     path = put_into_torch_hub(caches, net, weights)
     try:
         study = make_study(folder, architecture=f"torchvision/{model}", weights=f"torchvision/{model}:{weights.name}")
-        record = published.write(tmp_path / "run", *published.set_up(study, "net", 0, packed))
+        record = pretrained.write(tmp_path / "run", *pretrained.set_up(study, "net", 0, packed))
         evaluate(study, "net", packed, tmp_path / "run", tmp_path / "p.npz", raw)
         theirs = library_says(torchvision.models.get_model(model, weights=weights).eval(), transform, folder)
     finally:
@@ -157,7 +159,7 @@ def put_into_hub(caches: Path, net: nn.Module) -> Path:
 
 @pytest.mark.parametrize("library", ["torchvision", "timm"])
 def test_every_image_is_judged_as_by_the_librarys_own_evaluation(
-    library: str, validation: tuple[Path, Path, packing.Packed], caches: Path, tmp_path: Path
+    library: str, validation: tuple[Path, Path, packed_data.Packed], caches: Path, tmp_path: Path
 ) -> None:
     folder, raw, packed = validation
     torch.manual_seed(0)
@@ -172,7 +174,7 @@ def test_every_image_is_judged_as_by_the_librarys_own_evaluation(
     study = make_study(folder, **names)
     check(study)
     run = tmp_path / "run"
-    record = published.write(run, *published.set_up(study, "net", 0, packed))
+    record = pretrained.write(run, *pretrained.set_up(study, "net", 0, packed))
     metrics = evaluate(study, "net", packed, run, tmp_path / "p.npz", raw)
     ours = torch.from_numpy(np.load(tmp_path / "p.npz")["single_crop"])
     theirs, labels = library_says(net, transform, folder), torch.arange(IMAGES) * 7
@@ -194,12 +196,12 @@ def test_every_image_is_judged_as_by_the_librarys_own_evaluation(
 
 @pytest.mark.parametrize("library", ["torchvision", "timm"])
 def test_without_a_network_it_says_so_at_once(
-    library: str, validation: tuple[Path, Path, packing.Packed], caches: Path
+    library: str, validation: tuple[Path, Path, packed_data.Packed], caches: Path
 ) -> None:
     names = TORCHVISION if library == "torchvision" else TIMM
     start = time.monotonic()
     with pytest.raises(StudyError) as caught:
-        published.set_up(make_study(None, **names), "net", 0, validation[2])
+        pretrained.set_up(make_study(None, **names), "net", 0, validation[2])
     assert time.monotonic() - start < 5
     assert f"weights {names['architecture']} are not at {caches}" in str(caught.value)
     assert f"{CLOSED}" in str(caught.value)
@@ -207,18 +209,20 @@ def test_without_a_network_it_says_so_at_once(
     assert "\n" not in str(caught.value)
 
 
-def test_a_damaged_file_in_the_cache_is_not_taken(validation: tuple[Path, Path, packing.Packed], caches: Path) -> None:
+def test_a_damaged_file_in_the_cache_is_not_taken(
+    validation: tuple[Path, Path, packed_data.Packed], caches: Path
+) -> None:
     path = put_into_torch_hub(caches, torchvision.models.shufflenet_v2_x0_5())
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StudyError, match="is damaged: its sha256 does not start with"):
-        published.set_up(make_study(None, **TORCHVISION), "net", 0, validation[2])
+        pretrained.set_up(make_study(None, **TORCHVISION), "net", 0, validation[2])
 
 
-def test_weights_of_other_classes_are_refused(packed: packing.Packed) -> None:
+def test_weights_of_other_classes_are_refused(packed: packed_data.Packed) -> None:
     with pytest.raises(
         StudyError, match="know ImageNet's 1,000 classes, called by their wnids, but the data set has 10"
     ):
-        published.set_up(make_study(None, **TORCHVISION), "net", 0, packed)
+        pretrained.set_up(make_study(None, **TORCHVISION), "net", 0, packed)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +255,7 @@ def test_values_that_contradict_each_other_are_refused(change: dict[str, object]
 
 @pytest.mark.parametrize("name", ["net.safetensors", "net.pth"])
 def test_a_file_of_weights_is_tested_on_the_packed_images(
-    name: str, study: Callable[..., Study], packed: packing.Packed, tmp_path: Path
+    name: str, study: Callable[..., Study], packed: packed_data.Packed, tmp_path: Path
 ) -> None:
     path = tmp_path / name
     trained = study("zfnet")
@@ -262,7 +266,7 @@ def test_a_file_of_weights_is_tested_on_the_packed_images(
         save_file(net.state_dict(), path)
     given = study("zfnet", recipe="pretrained", weights=str(path))
     check(given)
-    published.write(tmp_path / "run", *published.set_up(given, "net", 0, packed))
+    pretrained.write(tmp_path / "run", *pretrained.set_up(given, "net", 0, packed))
     shutil.copytree(tmp_path / "run", tmp_path / "same")
     save_file(net.state_dict(), tmp_path / "same/weights.safetensors")
     results = [evaluate(given, "net", packed, tmp_path / run, tmp_path / "p.npz") for run in ("run", "same")]
@@ -271,16 +275,16 @@ def test_a_file_of_weights_is_tested_on_the_packed_images(
 
 
 def test_a_file_that_does_not_fit_is_named_with_the_first_tensor(
-    study: Callable[..., Study], packed: packing.Packed, tmp_path: Path
+    study: Callable[..., Study], packed: packed_data.Packed, tmp_path: Path
 ) -> None:
     path = tmp_path / "net.safetensors"
     save_file({"fc.weight": torch.zeros(7, 3)}, path)
     given = study("zfnet", recipe="pretrained", weights=str(path))
     with pytest.raises(StudyError, match=r"net.safetensors do not fit zfnet on this data set: .* is nothing in them"):
-        published.set_up(given, "net", 0, packed)
+        pretrained.set_up(given, "net", 0, packed)
     path.write_bytes(b"no tensors")
     with pytest.raises(StudyError, match=r"net.safetensors are no state dict"):
-        published.set_up(given, "net", 0, packed)
+        pretrained.set_up(given, "net", 0, packed)
     path.unlink()
     with pytest.raises(StudyError, match="there is no such file"):
-        published.set_up(given, "net", 0, packed)
+        pretrained.set_up(given, "net", 0, packed)

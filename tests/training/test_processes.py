@@ -20,10 +20,11 @@ from place import Place
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
-from ilsvrc_replay.data import digits, packing
-from ilsvrc_replay.data.packing import Packed
-from ilsvrc_replay.evaluation.evaluate import evaluate
+from ilsvrc_replay.datasets import digits
+from ilsvrc_replay.evaluation.evaluation import evaluate
+from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import load_study
+from ilsvrc_replay.prepare import pack_arrays
 from ilsvrc_replay.training import fit
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ class Workplace(Place):
         raw.mkdir()
         target.mkdir(parents=True)
         digits.acquire(raw, None)
-        packing.pack(digits.read(raw), "digits", 32, 197, target)
+        pack_arrays.pack(digits.read(raw), "digits", 32, 197, target)
         self.study = make_study(architecture, **HARD | entry)
         self.write(devices=2)
 
@@ -155,7 +156,7 @@ HANGS = """
 import os, sys, time
 if "REPLAY_FOLLOWS" in os.environ:
     sys.exit(3)
-from ilsvrc_replay.data.parts import Part
+from ilsvrc_replay.input.parts import Part
 from ilsvrc_replay.training import processes
 with processes.together(Part(0, 2)):
     time.sleep(600)

@@ -11,8 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-FAMILIES = ("alexnet", "zfnet", "vgg", "resnet")  # whose papers or followers tested so
-
 
 def dense(net: nn.Module, size: int) -> Callable[[Tensor], Tensor]:
     """The fully convolutional form of `net`, made for images of `size` px: images (N, C, H, W) of at least that size

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ilsvrc_replay import scores
-from ilsvrc_replay.params import Study, run_name
+from ilsvrc_replay import metrics
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.run import run_name
 
 
 class Team(NamedTuple):
@@ -30,7 +31,7 @@ class Team(NamedTuple):
 
 def teams(study: Study) -> list[Team]:
     """The study's ensembles: every entry's seeds where there are several, then the named ones of params.yaml."""
-    of_seeds = [Team(name, (name,), entry.architecture) for name, entry in study.entries.items()]
+    of_seeds = [Team(name, (name,), study.net(name).architecture) for name in study.entries]
     named = [Team(name, tuple(team.members), team.stands_for) for name, team in study.evaluation.ensembles.items()]
     return (of_seeds if len(study.seeds) > 1 else []) + named
 
@@ -43,4 +44,4 @@ def average(probabilities: Sequence[np.ndarray]) -> np.ndarray:
 def measure(probabilities: Sequence[np.ndarray], labels: np.ndarray) -> dict[str, Any]:
     """Images and top-1 and top-5 error in % of the runs' average, from what each predicted for the same images."""
     mean, truth = torch.from_numpy(average(probabilities)), torch.from_numpy(labels)
-    return {"images": len(truth), "top1_err": scores.error(mean, truth, 1), "top5_err": scores.error(mean, truth, 5)}
+    return {"images": len(truth), "top1_err": metrics.error(mean, truth, 1), "top5_err": metrics.error(mean, truth, 5)}

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 Row = dict[str, Any]
 
-PARAMS_FILE = "params.json"  # beside the board: the params it was made with
+PARAMS_FILE = "params.json"  # beside the board: the params that it was made with
+RUNS_FILE = "runs.json"  # and every entry, resolved
 
 STEP_COLUMNS = (
     "protocol",

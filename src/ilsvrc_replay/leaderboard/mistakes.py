@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ilsvrc_replay import scores
+from ilsvrc_replay import metrics
 from ilsvrc_replay.evaluation import ensembles
-from ilsvrc_replay.leaderboard.wrong import Key
-from ilsvrc_replay.params import OTHER_IMAGES, Study, run_name, tested_on
+from ilsvrc_replay.evaluation.plans import OTHER_IMAGES, tested_on
+from ilsvrc_replay.leaderboard.wrong_images import Key
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.run import run_name
 
 Masks = dict[Key, np.ndarray]
 
@@ -57,4 +59,4 @@ def predicted(folder: Path, run: str, protocol: str) -> tuple[np.ndarray, np.nda
 
 def wrong_images(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Which images (N, K) are wrong: a mask (N,)."""
-    return scores.wrong(torch.from_numpy(probabilities), torch.from_numpy(labels), 1).numpy()
+    return metrics.wrong(torch.from_numpy(probabilities), torch.from_numpy(labels), 1).numpy()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, PARAMS_FILE, STEP_COLUMNS, Board, Row
-from ilsvrc_replay.params import TRAINING, VALIDATION, Study, tested_on
+from ilsvrc_replay.evaluation.plans import TRAINING, VALIDATION, tested_on
+from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, PARAMS_FILE, RUNS_FILE, STEP_COLUMNS, Board, Row
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.run import Run
 
 
-def write(folder: Path, study: Study, board: Board, baseline: dict[str, Any]) -> None:
-    """Write leaderboard.csv, .json and .md, steps.csv, measured.csv and the params behind them into `folder`."""
+def write(folder: Path, study: Study, runs: Mapping[str, Run], board: Board, baseline: dict[str, Any]) -> None:
+    """Write leaderboard.csv, .json and .md, steps.csv, measured.csv, the params and the resolved runs into `folder`."""
     files.write_text(folder / "leaderboard.csv", files.as_csv(board.rows))
     files.write_text(folder / "steps.csv", files.as_csv(board.steps, STEP_COLUMNS))
     files.write_text(folder / "measured.csv", files.as_csv(board.claims, CLAIM_COLUMNS))
     files.write_json(folder / "leaderboard.json", {"study": study.study, "baseline": baseline, **board._asdict()})
     files.write_json(folder / PARAMS_FILE, study.model_dump(exclude_unset=True))
+    files.write_json(folder / RUNS_FILE, {name: run.model_dump(exclude={"entry"}) for name, run in runs.items()})
     files.write_text(folder / "leaderboard.md", as_markdown(study, board, baseline))
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ilsvrc_replay.evaluation.statistics import bootstrap, interval, mcnemar, order_agreement, sign
-from ilsvrc_replay.history.published import find
 from ilsvrc_replay.leaderboard.board import STEP_COLUMNS
+from ilsvrc_replay.papers.published import find
 from ilsvrc_replay.params import Study
+from ilsvrc_replay.statistics.intervals import bootstrap, interval, mcnemar, order_agreement, sign
 
 # Winners and those that became famous, in order; of each, the first that the study has.
 HISTORY = (
@@ -27,7 +27,7 @@ def milestones(study: Study, tested: Collection[str]) -> list[str]:
     """Those of the `tested` entries that stand for the steps of the history, the earliest first."""
     chosen = []
     for alternatives in HISTORY:
-        present = [name for net in alternatives for name in tested if study.entries[name].architecture == net]
+        present = [name for net in alternatives for name in tested if study.net(name).architecture == net]
         chosen += present[:1]
     return chosen
 
@@ -85,5 +85,5 @@ def order(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> dict[
 
 
 def headline(study: Study, name: str) -> float | None:
-    record = find(study.entries[name].architecture)
+    record = find(study.net(name).architecture)
     return record.headline.top5_err if record and record.headline else None

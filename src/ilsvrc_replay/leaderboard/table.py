@@ -7,9 +7,10 @@ from typing import Any
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation.ensembles import Team, teams
-from ilsvrc_replay.evaluation.statistics import error_with_interval
-from ilsvrc_replay.history.published import Headline, Single, find
-from ilsvrc_replay.params import Study, run_name
+from ilsvrc_replay.papers.published import Headline, Single, find
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.run import run_name
+from ilsvrc_replay.statistics.intervals import error_with_interval
 
 Measured = dict[str, Any]
 Metrics = Mapping[str, dict[str, Any]]
@@ -64,21 +65,21 @@ def rows(study: Study, metrics: Metrics, ensembles: Metrics) -> list[dict[str, A
 
 
 def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
-    entry, first = study.entries[name], runs[0]
+    net, first = study.net(name), runs[0]
     same = ("param_count", "gmacs", "compact")
     alike = {(*(run[key] for key in same), run[protocol]["images"]) for run in runs}
     if len(alike) > 1:
         raise StudyError(f"the seeds of {name} were not measured alike: run `dvc repro evaluate` again")
-    history = find(entry.architecture)
+    history = find(net.architecture)
     headline, single = (history.headline, history.single) if history else (None, None)
     values = {
         "entry": name,
         "kind": "single",
         "members": "",
-        "architecture": entry.architecture,
+        "architecture": net.architecture,
         "year": history.year if history else None,
-        "recipe": entry.recipe,
-        "width": entry.width,
+        "recipe": study.recipe(name),
+        "width": net.width,
         **{key: first[key] for key in same},
         "seeds": len(runs),
         "single_top1_err": single and single.top1_err,
@@ -92,7 +93,7 @@ def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> d
 def ensemble_row(study: Study, team: Team, protocol: str, measured: Measured, metrics: Metrics) -> dict[str, Any]:
     """The row of an ensemble: its nets' sizes summed, beside the published ensemble that it stands for."""
     history = find(team.stands_for or "")
-    entries = [study.entries[name] for name in team.entries]
+    widths = {study.net(name).width for name in team.entries}
     runs = team.runs(study)
     values = {
         "entry": team.name,
@@ -100,8 +101,8 @@ def ensemble_row(study: Study, team: Team, protocol: str, measured: Measured, me
         "members": " + ".join(runs),
         "architecture": team.stands_for or "",
         "year": history.year if history else None,
-        "recipe": " + ".join(dict.fromkeys(entry.recipe for entry in entries)),
-        "width": entries[0].width if len({entry.width for entry in entries}) == 1 else None,
+        "recipe": " + ".join(dict.fromkeys(map(study.recipe, team.entries))),
+        "width": next(iter(widths)) if len(widths) == 1 else None,
         "compact": None,
         "param_count": sum(metrics[run]["param_count"] for run in runs),
         "gmacs": round(sum(metrics[run]["gmacs"] for run in runs), 6),

@@ -9,30 +9,28 @@ import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ilsvrc_replay.architectures import registry
-from ilsvrc_replay.architectures.counting import count_macs, count_parameters
-from ilsvrc_replay.architectures.weights import materialise, set_dropout
-from ilsvrc_replay.data.batches import OrderedBatches, TrainingBatches, resident
-from ilsvrc_replay.data.packing import Packed
-from ilsvrc_replay.data.parts import WHOLE, Part
-from ilsvrc_replay.data.views import test_view, training_view
-from ilsvrc_replay.devices import choose_device, enough_memory
+from ilsvrc_replay.device import choose_device, enough_memory
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.params import Compute, Study
+from ilsvrc_replay.input.batches import OrderedBatches, TrainingBatches, resident
+from ilsvrc_replay.input.parts import WHOLE, Part
+from ilsvrc_replay.input.views import test_view, training_view
+from ilsvrc_replay.models import registry
+from ilsvrc_replay.models.counting import count_macs, count_parameters
+from ilsvrc_replay.models.initial_weights import materialise, set_dropout
+from ilsvrc_replay.packed.packed_data import Packed
+from ilsvrc_replay.run import Compute, Run
+from ilsvrc_replay.runtime.checkpoint import Keeper
 from ilsvrc_replay.training import loop
+from ilsvrc_replay.training.data_parallel import has_batch_norm
 from ilsvrc_replay.training.learner import Learner
 from ilsvrc_replay.training.loop import Watcher
-from ilsvrc_replay.training.parting import has_batch_norm
 from ilsvrc_replay.training.processes import check_same_start, fabric_options
-from ilsvrc_replay.training.recipes import resolve
-from ilsvrc_replay.training.resume import Keeper
 
 VALIDATED_AT_ONCE = 500  # images; a constant, as the losses of val round by it
 CHECKS = 4  # validations in a run at the least; in a longer one, one an epoch
@@ -55,28 +53,27 @@ class Job:
 
     @property
     def summary(self) -> str:
-        record, recipe = self.record, self.record["recipe"]
+        record, recipe = self.record, self.learner.recipe
         return (
             f"{record['param_count']:,} parameters, {record['macs'] / 1e6:,.2f} M multiply-adds, compact"
-            f" {record['compact']}; recipe {recipe['name']}, {record['steps']:,} steps of {recipe['batch_size']} images"
-            f" on {record['compute']['device']}"
+            f" {record['compact']}; recipe {record['recipe_name']}, {record['steps']:,} steps of {recipe.batch_size}"
+            f" images on {record['device']}"
             + (f", in {self.learner.part.count} processes" if self.learner.part.count > 1 else "")
         )
 
 
-def set_up(study: Study, entry_name: str, seed: int, packed: Packed, part: Part = WHOLE) -> Job:
-    """Build the net and the batches of a run, or one process's `part` of them.
+def set_up(run: Run, seed: int, packed: Packed, part: Part = WHOLE) -> Job:
+    """Build the net and the batches of a run with its seed, or one process's `part` of them.
 
     Raises StudyError if the entry does not fit the data or the processes.
     """
-    entry = study.entry(entry_name)
-    recipe = resolve(entry)
-    device = choose_device(study.compute)
-    if study.compute.precision == "fp16" and device.type == "cpu":
+    recipe, compute = run.recipe, run.compute
+    device = choose_device(compute)
+    if compute.precision == "fp16" and device.type == "cpu":
         raise StudyError("compute.precision is fp16, which CPUs do not train in: use bf16 or fp32")
-    architecture = registry.find(entry.architecture)[1]
+    architecture = registry.find(run.net.architecture)
     pixels = packed.pixels(device, architecture.normalisation)
-    net, factor = registry.build_entry(entry, packed.shape)
+    net, factor = registry.build_net(run.net, packed.shape)
     counts = {
         "param_count": count_parameters(net),
         "macs": count_macs(net, packed.shape["image_size"], packed.shape["channels"]),
@@ -86,8 +83,8 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed, part: Part 
 
     images, labels = resident(packed.images("train"), device), packed.labels("train").to(device)
     if recipe.batch_size > len(labels):
-        raise StudyError(f"entries.{entry_name}.batch_size is {recipe.batch_size}: there are {len(labels)} images")
-    check_part(entry_name, net, recipe.batch_size, len(packed.labels("val")), part, device)
+        raise StudyError(f"entries.{run.entry}.batch_size is {recipe.batch_size}: there are {len(labels)} images")
+    check_part(run.entry, net, recipe.batch_size, len(packed.labels("val")), part, device)
     batches_per_epoch = len(labels) // recipe.batch_size
     intervals = max(CHECKS, math.ceil(recipe.epochs))
     interval = max(1, round(recipe.epochs * batches_per_epoch / intervals))
@@ -109,29 +106,18 @@ def set_up(study: Study, entry_name: str, seed: int, packed: Packed, part: Part 
             view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
             part=part,
         ),
-        compute=study.compute,
+        compute=compute,
         record={
-            "entry": entry_name,
+            **run.model_dump(exclude={"testing", "weights"}),
             "seed": seed,
-            "architecture": entry.architecture,
-            "width": entry.width,
             "compact": factor,
-            "activation": entry.activation,
             **counts,
-            "recipe": {"name": entry.recipe, **recipe.model_dump()},
             "steps": intervals * interval,
             "data": {"name": packed.meta["name"], "sha256": packed.meta["sha256"]},
             "normalisation": {"mean": pixels.mean.tolist(), "std": pixels.std.tolist()},
-            "compute": {"device": device.type, "threads": study.compute.threads, **unusual(study.compute, part)},
-            "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "pytorch-lightning")},
+            "device": device.type,
         },
     )
-
-
-def unusual(compute: Compute, part: Part) -> dict[str, Any]:
-    """How a training computes, as far as it is not the default."""
-    several = {"processes": part.count} if part.count > 1 else {}
-    return compute.model_dump(include={"precision"}, exclude_defaults=True) | several
 
 
 def check_part(entry: str, net: nn.Module, batch_size: int, val_images: int, part: Part, device: torch.device) -> None:

@@ -10,14 +10,14 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ilsvrc_replay import scores
-from ilsvrc_replay.data import draws
-from ilsvrc_replay.data.parts import WHOLE, Part
+from ilsvrc_replay import metrics
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.params import Recipe
+from ilsvrc_replay.input import seeding
+from ilsvrc_replay.input.parts import WHOLE, Part
+from ilsvrc_replay.run import Recipe
+from ilsvrc_replay.training.data_parallel import gathered, share_layers, summed
 from ilsvrc_replay.training.optimizers import Average, make_optimizer
-from ilsvrc_replay.training.parting import gathered, share_layers, summed
-from ilsvrc_replay.training.recipes import rate
+from ilsvrc_replay.training.schedule import rate
 
 Batch = tuple[Tensor, Tensor]  # images (N, C, H, W) as the net sees them, labels (N,)
 
@@ -109,10 +109,10 @@ class Learner:
 
     def seed_draws(self) -> None:
         """Let dropout draw by (seed, step) alone, whatever ran before."""
-        key = draws.key(self.seed, self.step)[1]
+        key = seeding.key(self.seed, self.step)[1]
         if self.part.count > 1:
             self.masks.manual_seed(key)  # dropout, drawn for the whole batch
-            key = draws.key(self.seed, self.step, self.part.rank)[1]  # what else is drawn differs by process
+            key = seeding.key(self.seed, self.step, self.part.rank)[1]  # what else is drawn differs by process
         seed_device(key, self.device)
 
     @torch.no_grad()
@@ -129,8 +129,8 @@ class Learner:
             "lr": round(self.lr, 8),
             "train_loss": round(torch.stack(self.losses).mean().item(), 6),
             "val_loss": round(F.cross_entropy(output, labels).item(), 6),
-            "val_top1_err": scores.error(output, labels, 1),
-            "val_top5_err": scores.error(output, labels, 5),
+            "val_top1_err": metrics.error(output, labels, 1),
+            "val_top5_err": metrics.error(output, labels, 5),
         }
         self.losses.clear()
         self.curve.append(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ilsvrc_replay.data.batches import OrderedBatches, TrainingBatches
+from ilsvrc_replay.input.batches import OrderedBatches, TrainingBatches
 from ilsvrc_replay.training.learner import Batch, Learner
 
 

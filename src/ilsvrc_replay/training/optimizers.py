@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ilsvrc_replay.params import Recipe
+from ilsvrc_replay.run import Recipe
 
 ADAMW_BETA2 = 0.99  # a memory of a hundred steps: short trainings have only some hundreds
 RMSPROP = {"alpha": 0.9, "eps": 1.0}  # Rethinking the Inception architecture, section 8

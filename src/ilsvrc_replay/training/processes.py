@@ -26,11 +26,11 @@ from lightning_fabric.plugins.environments import (
 from lightning_fabric.strategies import DDPStrategy
 from torch import distributed
 
-from ilsvrc_replay.data.parts import WHOLE, Part
-from ilsvrc_replay.devices import choose_device
+from ilsvrc_replay.device import choose_device
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.params import Compute
-from ilsvrc_replay.ranks import FOLLOWS, rank
+from ilsvrc_replay.input.parts import WHOLE, Part
+from ilsvrc_replay.input.rank import FOLLOWS, rank
+from ilsvrc_replay.run import Compute
 
 PATIENCE = 5  # seconds that a leader has to notice by itself that another process is gone; over NCCL it never would
 AGAIN = "run it again to go on from what was kept"

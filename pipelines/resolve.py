@@ -1,0 +1,56 @@
+"""Stage resolve: everything that decides each stage's result, value by value, to resolved/."""
+
+from pathlib import Path
+from typing import Any
+
+import beside  # noqa: F401
+
+from ilsvrc_replay import files
+from ilsvrc_replay.params import Study, load_study
+from ilsvrc_replay.recipes import fingerprints
+from ilsvrc_replay.recipes.check import check
+from ilsvrc_replay.recipes.resolve import resolve_all
+from ilsvrc_replay.runtime.stage import run_stage
+
+TRAINED_WITH = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy")
+TESTED_WITH = ("torch", "torchvision", "timm", "numpy", "pillow")
+
+
+def main() -> None:
+    study = load_study()
+    check(study)
+    with files.whole_folder(Path("resolved")) as folder:
+        for name, content in resolved(study).items():
+            files.write_json(folder / f"{name}.json", content)
+
+
+def resolved(study: Study) -> dict[str, Any]:
+    """The files by name. Each holds what its stage reads, so that an edit runs no other."""
+    dataset, versions = study.dataset, fingerprints.versions
+    code = fingerprints.code_of_dataset(dataset)
+    found: dict[str, Any] = {
+        "study": {"study": study.study},
+        "acquire": {
+            "dataset": dataset.model_dump(include={"name", "folder"}),
+            "folder": fingerprints.of_folder(dataset.place),
+            "code": code,
+        },
+        "prepare": {
+            "dataset": dataset.model_dump(exclude={"folder"}),
+            "threads": study.compute.threads,
+            "versions": versions("torch", "numpy", "pillow"),
+            "code": code,
+        },
+        "aggregate": {"versions": versions("numpy", "scipy", "torch")},
+        "page": {"versions": versions("altair", "jinja2", "pillow", "vl-convert-python")},
+    }
+    for name, run in resolve_all(study).items():
+        trained = run.model_copy(update={"testing": None, "versions": versions(*TRAINED_WITH)})
+        tested = run.model_copy(update={"recipe": None, "versions": versions(*TESTED_WITH)})
+        found[f"train/{name}"] = trained.model_dump()
+        found[f"evaluate/{name}"] = tested.model_dump()
+    return found
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,16 @@
+"""ImageNet's validation images alone: all that testing published weights needs. See imagenet.py for the layouts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ilsvrc_replay.datasets import imagenet
+from ilsvrc_replay.originals.original import Pictures
+
+
+def acquire(target: Path, folder: Path | None) -> str:
+    return imagenet.acquire(target, folder, parts=("val",))
+
+
+def read(raw: Path, folder: Path | None = None) -> Pictures:
+    return imagenet.read(raw, folder, parts=("val",))

@@ -1,0 +1,76 @@
+"""Tiny-ImageNet: 100,000 + 10,000 JPEGs of 64 px, some of them grey, 200 of ImageNet's classes.
+
+Stanford's course CS231n, 2015. Its labelled val images are the test set here, as its own test images have no labels.
+Copies exist with further classes added, in wnids.txt too: only the 200 original ones, which tiny_imagenet.txt lists,
+take part, and val images to which val_annotations.txt gives one of them. The others are left out and counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.originals import fetch, layout, manifest
+from ilsvrc_replay.originals.archives import Files, FolderFiles, ZipFiles
+from ilsvrc_replay.originals.original import Picture, Pictures
+
+ZIP, INSIDE = "tiny-imagenet-200.zip", "tiny-imagenet-200/"
+CHECKSUMS = {ZIP: "90528d7ca1a48142e341f4ef8d21d0de"}
+MIRROR = f"http://cs231n.stanford.edu/{ZIP}"
+ANNOTATIONS = "val/val_annotations.txt"
+WNIDS = tuple(Path(__file__).with_suffix(".txt").read_text().split())
+TRAIN_IMAGES, TEST_IMAGES = 500, 50  # of each class
+
+
+def acquire(target: Path, folder: Path | None) -> str:
+    """Put the zip, or a list of the files of an unpacked `folder`, into `target`; returns the name of the source."""
+    root = folder and unpacked(folder)
+    if root:
+        names = [name for name in manifest.files_below(root, ("train", "val")) if wanted(name)]
+        manifest.write(target, root, names, "tiny-imagenet")
+        return "dataset.folder, where they stay"
+    tried = {"dataset.folder": fetch.from_folder(folder)} if folder else {"Stanford": fetch.from_url(MIRROR)}
+    return fetch.acquire("tiny-imagenet", CHECKSUMS, tried, target)
+
+
+def unpacked(folder: Path) -> Path | None:
+    """The folder in or below `folder` that holds the unpacked set, if one does."""
+    return next((root for root in (folder, folder / INSIDE) if (root / ANNOTATIONS).is_file()), None)
+
+
+def wanted(name: str) -> bool:
+    return name == ANNOTATIONS or manifest.is_image(name)
+
+
+def read(raw: Path, folder: Path | None = None) -> Pictures:
+    """All labelled images. Raises StudyError naming the class or image that is missing."""
+    if (raw / ZIP).is_file():
+        return arrange(ZipFiles(raw / ZIP, INSIDE))
+    return arrange(FolderFiles(layout.still_there("tiny-imagenet", folder and unpacked(folder)), manifest.read(raw)))
+
+
+def arrange(files: Files) -> Pictures:
+    """The pictures of the 200 classes, which are numbered in the order of their wnids."""
+    names = files.names()
+    if ANNOTATIONS not in names:
+        raise StudyError(f"tiny-imagenet: {ANNOTATIONS} is missing")
+    label = {wnid: number for number, wnid in enumerate(WNIDS)}
+    annotated = dict(line.split("\t")[:2] for line in files.read(ANNOTATIONS).decode().splitlines() if line.strip())
+    train, test, ignored = [], [], {"of another class": 0, "without a class": 0}
+    for name in filter(manifest.is_image, names):
+        match name.split("/"):
+            case ["train", wnid, "images", _] if wnid in label:
+                train.append(Picture(name, label[wnid]))
+            case ["val", "images", image] if annotated.get(image) in label:
+                test.append(Picture(name, label[annotated[image]]))
+            case ["val", "images", image] if image not in annotated:
+                ignored["without a class"] += 1
+            case ["train" | "val", *_]:
+                ignored["of another class"] += 1
+    for part, pictures, count in (("training", train, TRAIN_IMAGES), ("val", test, TEST_IMAGES)):
+        found = Counter(label for _, label in pictures)
+        for number, wnid in enumerate(WNIDS):
+            if found[number] != count:
+                raise StudyError(f"tiny-imagenet: {wnid} has {found[number]} of its {count} {part} images")
+    return layout.checked("tiny-imagenet", Pictures(files, train, test, WNIDS, ignored))

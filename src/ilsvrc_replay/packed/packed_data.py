@@ -1,0 +1,102 @@
+"""The packed form of a data set: uint8 images that can be memory-mapped, and all that is known of them in meta.json."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.files import read_json
+from ilsvrc_replay.packed import shards
+
+
+class Pixels(NamedTuple):
+    """Statistics of the training pixels on the [0, 1] scale: by channel (C,), eigenvectors as columns (C, C)."""
+
+    mean: Tensor
+    std: Tensor
+    pca_values: Tensor
+    pca_vectors: Tensor
+
+    def standardise(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) on the [0, 1] scale to mean 0 and standard deviation 1."""
+        return (images - self.mean[:, None, None]).div_(self.std[:, None, None])
+
+
+KEYS = ("name", "classes", "channels", "image_size", "images", *Pixels._fields, "sha256")  # of meta.json
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A packed data set on disk, at `folder`; images and labels are mapped, not read."""
+
+    folder: Path
+    meta: dict[str, Any]
+
+    def images(self, split: str) -> Tensor | shards.Shards:
+        """uint8, (N, C, S, S), where S is the stored size: a mapped array, or shards of JPEGs."""
+        if "storage" in self.meta:
+            count, size = self.meta["images"][split], self.meta.get("stored_size", self.meta["image_size"])
+            files = shards.Files(self.folder, split, count, size, self.meta["storage"]["images_in_shard"])
+            return shards.Shards(files, range(count))
+        return self.array(f"{split}_images.npy", "uint8", 4)
+
+    def labels(self, split: str) -> Tensor:
+        """int64, (N,)."""
+        return self.array(f"{split}_labels.npy", "int64", 1)
+
+    def array(self, name: str, kind: str, rank: int) -> Tensor:
+        """One file, mapped. Raises StudyError if it is missing or damaged, or of another form than is wanted."""
+        path = self.folder / name
+        try:
+            array = np.load(path, mmap_mode="c")
+        except (OSError, ValueError, EOFError) as error:
+            raise StudyError(f"{path} cannot be read ({error}): run `dvc repro --force prepare`") from None
+        wanted = self.meta["images"][name.partition("_")[0]]
+        if (array.dtype, array.ndim, len(array)) != (np.dtype(kind), rank, wanted):
+            raise StudyError(f"{path} is not what meta.json says: run `dvc repro --force prepare`")
+        return torch.from_numpy(array)
+
+    @property
+    def digest(self) -> str:
+        """One sha256 for the training images."""
+        sums = [value for name, value in self.meta["sha256"].items() if name.startswith("train_images")]
+        return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """What a net must know of the images: `image_size` px, `channels` and `classes`."""
+        return {
+            "image_size": self.meta["image_size"],
+            "channels": self.meta["channels"],
+            "classes": len(self.meta["classes"]),
+        }
+
+    def pixels(
+        self,
+        device: torch.device | str = "cpu",
+        normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
+    ) -> Pixels:
+        """The training pixels' statistics; with the mean and deviation of `normalisation` if it has these channels."""
+        statistics = {key: self.meta[key] for key in Pixels._fields}
+        if normalisation and len(normalisation[0]) == self.meta["channels"]:
+            statistics["mean"], statistics["std"] = normalisation
+        return Pixels(**{key: torch.tensor(value, device=device) for key, value in statistics.items()})
+
+
+def load(folder: Path) -> Packed:
+    """The packed data set at `folder`. Raises StudyError if it is not there or its meta.json says not enough."""
+    if not (folder / "meta.json").is_file():
+        raise StudyError(f"{folder} holds no packed data set: run `dvc repro prepare` first")
+    meta = read_json(folder / "meta.json")
+    missing = [key for key in KEYS if not isinstance(meta, dict) or key not in meta]
+    if missing:
+        raise StudyError(f"{folder}/meta.json lacks {', '.join(missing)}: run `dvc repro --force prepare`")
+    return Packed(folder, meta)

@@ -1,0 +1,181 @@
+"""Pack image files: decoded by all cores, chunk by chunk, into files that a killed packing goes on to fill.
+
+Every image becomes a square by the rules of decoding.py, whose order and place depend on the names alone: the packed
+bytes are the same whatever the number of threads, and however often the packing was killed. Images that cannot be
+used are all named, then the packing is refused: a study never trains or tests on fewer images than it says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.files import read_json, sha256, write_json
+from ilsvrc_replay.originals import decoding
+from ilsvrc_replay.originals.original import Picture, Pictures
+from ilsvrc_replay.packed import packed_data
+from ilsvrc_replay.prepare import pack_arrays, stores
+from ilsvrc_replay.prepare.stores import Arrays, Chunk, Jpegs
+from ilsvrc_replay.runtime import counter
+
+CHUNK = 256  # images in a chunk, the unit that is done or not
+
+
+def pack(
+    pictures: Pictures,
+    name: str,
+    image_size: int,
+    val_images: int,
+    target: Path,
+    threads: int | None = None,
+    *,
+    stored_size: int | None = None,
+    storage: str = "auto",
+) -> dict[str, Any]:
+    """Write the packed form of `pictures`, squares of `stored_size` px or else `image_size`, into the empty folder
+    `target`, as arrays or as JPEGs; returns what meta.json holds.
+
+    Beside `target` a scratch folder keeps what is done until `forget`.
+    """
+    labels = np.array([label for _, label in pictures.train], dtype=np.int64)
+    held_out = pack_arrays.choose_val(labels, val_images, len(pictures.classes)) if len(labels) else labels.astype(bool)
+    parts = {
+        "train": [picture for picture, out in zip(pictures.train, held_out, strict=True) if not out],
+        "val": [picture for picture, out in zip(pictures.train, held_out, strict=True) if out],
+        "test": pictures.test,
+    }
+    scratch, size = scratch_folder(target, name), stored_size or image_size
+    counts = {split: len(members) for split, members in parts.items()}
+    store = stores.STORES[stores.storage(storage, sum(counts.values()), size)](scratch, counts, size)
+    pieces = list(chunks(pictures, parts, size, store.spec))
+    converted = fill(pictures, pieces, size, store, scratch, name, threads or len(os.sched_getaffinity(0)))
+    store.finish(pieces, target)
+    for split, members in parts.items():
+        np.save(target / f"{split}_labels.npy", np.array([label for _, label in members], dtype=np.int64))
+    seen = "train" if parts["train"] else "test"  # whose pixels the statistics are of
+    side = "stored_size" if stored_size else "image_size"
+    meta = {
+        "name": name,
+        "classes": list(pictures.classes),
+        "channels": stores.CHANNELS,
+        **pack_arrays.sizes(image_size, stored_size),
+        "images": counts,
+        "resized": f"shorter side to {side}, bilinear and antialiased, then the square in the centre",
+        "converted": converted,
+        "left_out": pictures.ignored,
+        "images_by_class": {split: by_class(members, len(pictures.classes)) for split, members in parts.items()},
+        "statistics_of": seen,
+        **store.meta,
+    }
+    meta |= pack_arrays.pixel_statistics(packed_data.Packed(target, meta).images(seen))
+    meta["sha256"] = {path.name: sha256(path) for path in sorted(target.iterdir())}
+    write_json(target / "meta.json", meta)
+    return meta
+
+
+def by_class(members: list[Picture], classes: int) -> list[int]:
+    return np.bincount([label for _, label in members], minlength=classes).tolist()
+
+
+def scratch_folder(target: Path, name: str) -> Path:
+    return target.parent / f".{name}.unfinished"
+
+
+def forget(target: Path, name: str) -> None:
+    """Remove the scratch folder, once `target` is in its place."""
+    shutil.rmtree(scratch_folder(target, name), ignore_errors=True)
+
+
+def fill(
+    pictures: Pictures,
+    pieces: list[Chunk],
+    size: int,
+    store: Arrays | Jpegs,
+    scratch: Path,
+    name: str,
+    threads: int,
+) -> dict[str, int]:
+    """Fill the store where it is not filled yet; returns how many images were converted, by what was done. Raises
+    StudyError if there are images that cannot be used, or if the disk is too small."""
+    todo, converted, bad = [], Counter(), []
+    for chunk in pieces:
+        done = look_up(scratch, chunk, store)
+        if done is None:
+            todo.append(chunk)
+        else:
+            converted.update(done)
+    total = sum(len(chunk.members) for chunk in pieces)
+    progress = counter.Counter(name, total, total - sum(len(chunk.members) for chunk in todo))
+    with ThreadPoolExecutor(threads) as pool:  # decoding, resizing and hashing leave Python's lock to others
+        try:
+            running: list[Future] = [pool.submit(fill_chunk, pictures, chunk, size, store, scratch) for chunk in todo]
+            for future in as_completed(running):
+                members, what, unusable = future.result()
+                converted.update(what)
+                bad += unusable
+                progress.add(members)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    progress.end()
+    if bad:
+        for image, reason in sorted(bad):
+            print(f"{image} {reason}", file=sys.stderr)
+        image, reason = min(bad)
+        others = f" and {len(bad) - 1} others, named above," if len(bad) > 1 else ""
+        raise StudyError(f"{name}: {image} {reason}; put the original in place of it{others} or remove it")
+    return dict(sorted(converted.items()))
+
+
+def chunks(pictures: Pictures, parts: dict[str, list[Picture]], size: int, spec: str = "") -> Iterator[Chunk]:
+    for split, members in parts.items():
+        for start in range(0, len(members), CHUNK):
+            part = members[start : start + CHUNK]
+            digest = hashlib.sha256(f"{decoding.VERSION} {size} {len(members)}{spec}".encode())
+            for image, _ in part:
+                digest.update(f"\n{image}\t{pictures.files.key(image)}".encode(errors="surrogateescape"))
+            yield Chunk(split, start, part, digest.hexdigest())
+
+
+def fill_chunk(
+    pictures: Pictures, chunk: Chunk, size: int, store: Arrays | Jpegs, scratch: Path
+) -> tuple[int, dict[str, int], list[tuple[str, str]]]:
+    """Decode a chunk into its place and note that it is done, unless images of it cannot be used. Returns their number
+    with what was converted and what is unusable."""
+    converted, bad, kept = Counter(), [], []
+    for place, (image, _) in enumerate(chunk.members):
+        try:
+            pixels, done = decoding.square(pictures.files.read(image), image, size)
+            kept.append(store.keep(chunk, place, pixels))
+            converted.update(done)
+        except decoding.PictureError as error:
+            bad.append((image, str(error)))
+    if not bad:
+        store.close(chunk, kept)
+        written = {"key": chunk.key, "sha256": store.digest(chunk), "converted": dict(converted)}
+        write_json(note(scratch, chunk), written)
+    return len(chunk.members), dict(converted), bad
+
+
+def look_up(scratch: Path, chunk: Chunk, store: Arrays | Jpegs) -> dict[str, int] | None:
+    """What was converted in a chunk that is done; None if it is not, or if a power cut took its pixels."""
+    try:
+        done = read_json(note(scratch, chunk))
+        whole = done["key"] == chunk.key and done["sha256"] == store.digest(chunk)
+        return done["converted"] if whole else None
+    except (StudyError, KeyError):
+        return None
+
+
+def note(scratch: Path, chunk: Chunk) -> Path:
+    return scratch / chunk.split / f"{chunk.start:08d}.json"

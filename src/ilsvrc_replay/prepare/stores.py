@@ -1,0 +1,146 @@
+"""Where the pixels of a packing go while it lasts: into arrays, or into JPEGs of chunks that become shards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.originals.original import Picture
+from ilsvrc_replay.packed import shards
+
+CHANNELS = 3
+LARGEST_ARRAYS = 16_000_000_000  # bytes of all splits: above, `storage: auto` is JPEGs
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A stretch of a split's images. `key` stands for all that decides its bytes."""
+
+    split: str
+    start: int
+    members: list[Picture]
+    key: str
+
+
+def storage(kind: str, images: int, size: int) -> str:
+    """array or jpeg, where auto chooses by the bytes that arrays would take."""
+    if kind != "auto":
+        return kind
+    return "jpeg" if images * CHANNELS * size * size > LARGEST_ARRAYS else "array"
+
+
+class Arrays:
+    """One uint8 array (N, 3, S, S) a split, mapped, which chunks fill in any order."""
+
+    spec = ""  # what the chunks' keys say of it
+
+    def __init__(self, scratch: Path, counts: dict[str, int], size: int) -> None:
+        self.scratch, self.meta = scratch, {}
+        self.arrays = {split: reserve(scratch / f"{split}_images.npy", count, size) for split, count in counts.items()}
+
+    def keep(self, chunk: Chunk, place: int, pixels: np.ndarray) -> bytes:
+        self.arrays[chunk.split][chunk.start + place] = pixels
+        return b""
+
+    def close(self, chunk: Chunk, kept: list[bytes]) -> None:
+        pass
+
+    def digest(self, chunk: Chunk) -> str:
+        part = self.arrays[chunk.split][chunk.start : chunk.start + len(chunk.members)]
+        return hashlib.sha256(part).hexdigest()
+
+    def finish(self, chunks: list[Chunk], target: Path) -> None:
+        for split in self.arrays:
+            link(self.scratch / f"{split}_images.npy", target / f"{split}_images.npy")
+
+
+class Jpegs:
+    """A file a chunk: the JPEGs' lengths, int64, and the JPEGs; joined to shards in the end, beside them."""
+
+    spec = f" jpeg {shards.QUALITY} {shards.SUBSAMPLING}"
+
+    def __init__(self, scratch: Path, counts: dict[str, int], size: int) -> None:
+        self.scratch, self.counts = scratch, counts
+        self.meta = {
+            "storage": {
+                "kind": "jpeg",
+                "quality": shards.QUALITY,
+                "subsampling": shards.SUBSAMPLING,
+                "images_in_shard": shards.SHARD,
+            }
+        }
+
+    def keep(self, chunk: Chunk, place: int, pixels: np.ndarray) -> bytes:
+        return shards.encode(pixels)
+
+    def file(self, chunk: Chunk) -> Path:
+        return self.scratch / chunk.split / f"{chunk.start:08d}.jpegs"
+
+    def close(self, chunk: Chunk, kept: list[bytes]) -> None:
+        self.file(chunk).parent.mkdir(parents=True, exist_ok=True)
+        lengths = np.array([len(content) for content in kept], "<i8").tobytes()
+        try:
+            self.file(chunk).write_bytes(lengths + b"".join(kept))
+        except OSError as error:
+            raise StudyError(
+                f"{self.file(chunk)} cannot be written ({error.strerror}): make room on the disk"
+            ) from None
+
+    def digest(self, chunk: Chunk) -> str:
+        """Raises StudyError if the chunk has no file."""
+        try:
+            return hashlib.sha256(self.file(chunk).read_bytes()).hexdigest()
+        except OSError as error:
+            raise StudyError(f"{self.file(chunk)} cannot be read ({error.strerror})") from None
+
+    def finish(self, chunks: list[Chunk], target: Path) -> None:
+        for split, count in self.counts.items():
+            lengths = np.zeros(count, np.int64)
+            for chunk in (chunk for chunk in chunks if chunk.split == split):
+                content, members = self.file(chunk).read_bytes(), len(chunk.members)
+                lengths[chunk.start : chunk.start + members] = np.frombuffer(content, "<i8", members)
+                name = shards.shard_name(split, chunk.start // shards.SHARD)  # a chunk never lies in two shards
+                with (target / name).open("ab") as file:
+                    file.write(content[8 * members :])
+            np.save(target / f"{split}_offsets.npy", np.concatenate([[0], lengths.cumsum()]).astype(np.int64))
+
+
+STORES = {"array": Arrays, "jpeg": Jpegs}
+
+
+def link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)
+
+
+def reserve(path: Path, count: int, size: int) -> np.ndarray:
+    """The images' file, mapped, with room on the disk for all of them; what an earlier packing wrote is kept."""
+    shape = (count, CHANNELS, size, size)
+    try:
+        if path.is_file() and (count and (kept := np.load(path, mmap_mode="r+")).shape == shape):
+            return kept
+    except (ValueError, EOFError):
+        pass  # killed while it was made
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(path.parent / path.name.removesuffix("_images.npy"), ignore_errors=True)  # its chunks' notes
+    if not count:
+        np.save(path, np.empty(shape, np.uint8))
+        return np.load(path)
+    needed = count * CHANNELS * size * size
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise StudyError(
+            f"{path.parent.parent} needs {needed / 1e9:.1f} GB for {path.name}, and {free / 1e9:.1f} are free"
+        )
+    array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)  # a full disk shows now, and not as a crash later
+    return array

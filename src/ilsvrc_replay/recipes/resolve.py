@@ -1,0 +1,85 @@
+"""params.yaml and the published recipes, resolved once into runs that hold every value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from ilsvrc_replay import nets
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.recipes import fingerprints
+from ilsvrc_replay.run import Recipe, Run, Testing, Weights
+
+PARTS = ("schedule", "crop")  # of a recipe: keys that one leaves out have the defaults, not another recipe's values
+
+
+@cache
+def published() -> dict[str, Any]:
+    """The content of recipes.yaml: `defaults`, `modern`, and `era` by architecture or family."""
+    text = Path(__file__).with_name("recipes.yaml").read_text(encoding="utf-8")
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def resolve(study: Study, name: str) -> Run:
+    """The entry `name` with every value. Raises StudyError, naming the entry, if its net or recipe does not exist."""
+    try:
+        return Run(
+            entry=name,
+            net=study.net(name),
+            recipe_name=study.recipe(name),
+            recipe=None if study.recipe(name) == "pretrained" else recipe(study, name),
+            weights=weights(study.entry(name).weights),
+            compute=study.compute,
+            testing=Testing(protocols=study.protocols(name), batch_size=study.evaluation.batch_size),
+            versions=fingerprints.versions("torch", "torchvision", "timm", "pytorch-lightning", "numpy", "pillow"),
+            code=fingerprints.code_of_net(study.net(name).architecture),
+        )
+    except StudyError as error:
+        raise StudyError(f"entries.{name}: {error}") from None
+
+
+def resolve_all(study: Study) -> dict[str, Run]:
+    """Every entry of the study, resolved."""
+    return {name: resolve(study, name) for name in study.entries}
+
+
+def recipe(study: Study, name: str) -> Recipe:
+    """The recipe of an entry: the published one, the study's defaults over it, the entry's own values over both."""
+    found = of_net(study.recipe(name), study.net(name).architecture)
+    values = found | study.defaults.overrides | study.entry(name).overrides
+    return complete(values)
+
+
+def of_net(name: str, architecture: str) -> dict[str, Any]:
+    """The values of the recipe `name` for a net. Raises StudyError if the era has none for it."""
+    if name != "era":
+        return published()[name]
+    family = nets.family(architecture)
+    for pattern, values in published()["era"].items():
+        if pattern == family or fnmatch(architecture, pattern):
+            return values
+    raise StudyError(f"there is no era recipe for {architecture}: use `recipe: modern`")
+
+
+def complete(values: Mapping[str, Any]) -> Recipe:
+    """A recipe with the defaults for what `values` leave out."""
+    defaults = published()["defaults"]
+    parts = {part: defaults[part] | values.get(part, {}) for part in PARTS}
+    return Recipe.model_validate({**defaults, **values, **parts})
+
+
+def weights(name: str | None) -> Weights | None:
+    """What stands for an entry's published weights; a file by its content, so that another in its place is noticed.
+
+    Raises StudyError if the file is not there.
+    """
+    if name is None:
+        return None
+    found = Weights(name=name)
+    return found if found.of_library else Weights(name=name, sha256=fingerprints.of_file(Path(name).expanduser()))

@@ -1,0 +1,229 @@
+"""Run a study with several runs side by side, by stock DVC.
+
+DVC runs one stage after the other. This starts `dvc repro --single-item` for several stages at once, in graph order,
+and leaves all bookkeeping to DVC: the results are those of a plain `dvc repro`, byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from types import FrameType
+
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.run import Compute, run_name
+from ilsvrc_replay.runtime.console import log, pieces, watcher
+from ilsvrc_replay.runtime.gpus import Cards
+from ilsvrc_replay.runtime.orphans import GRACE
+from ilsvrc_replay.runtime.rwlock import mend
+from ilsvrc_replay.runtime.scratch import locked, root, scratch
+from ilsvrc_replay.runtime.tracking import LATER, sync
+
+# DVC without its chatter but with its errors, which --quiet hides; what a stage says goes past it. Terminated, it gives
+# up the files that it has listed as in use, or a later `dvc repro` waits until init has buried it. The kernel may tell
+# it once for every thread of a launcher that was killed: the first time counts, or the list would be left half-written.
+DVC = """
+import os, signal, sys
+
+def end(number, _):
+    signal.signal(number, lambda *_: None)
+    sys.exit(128 + number)
+
+signal.signal(signal.SIGTERM, end)
+sys.stdout = open(os.devnull, "w")
+from dvc.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+RESOLVE = "resolve"  # the stage that runs at every call and says what decides the others
+FAILED = "failed to run: "  # DVC's word of a stage that has said itself what is wrong
+SILENT = "error: {} ended without a word, perhaps killed for want of memory: lower batch_size or --jobs"
+
+
+class Launcher:
+    """Runs stages of the study in the current folder, `jobs` at a time at the most, each run on GPUs of its own."""
+
+    def __init__(self, jobs: int, cards: Cards | None = None) -> None:
+        self.jobs, self.cards = jobs, cards or Cards([], 1)
+        self.pool = ThreadPoolExecutor(jobs)
+        self.running: set[subprocess.Popen] = set()
+        self.forced: set[str] = set()
+        self.runs: dict[str, list[str]] = {}  # by run, its stages in order; one DVC does them all
+        self.stopping = False
+        self.lock = threading.Lock()
+        self.watcher = watcher()
+
+    def run(self, study: Study) -> None:
+        """Bring the whole study up to date. Raises StudyError naming the stages that failed; the others are done.
+
+        A second launcher meanwhile is refused.
+        """
+        refusal = "another `replay run` is at work in this folder: wait for it, or stop it"
+        with locked(scratch("launcher") / "lock", refusal):
+            mend()
+            self.bring_up_to_date(study)
+
+    def bring_up_to_date(self, study: Study) -> None:
+        if not self.do(RESOLVE):
+            raise StudyError(f"failed: {with_log(RESOLVE)}")
+        todo = pending()
+        if not todo:
+            print("everything is up to date")
+            return
+        previous = signal.signal(signal.SIGTERM, interrupt)
+        self.watcher.__enter__()
+        try:
+            self.work(study, todo)
+        except KeyboardInterrupt:
+            self.stop()
+            raise
+        finally:
+            self.pool.shutdown()
+            self.watcher.__exit__(None, None, None)
+            signal.signal(signal.SIGTERM, previous)
+
+    def work(self, study: Study, todo: set[str]) -> None:
+        """Run what is `todo`: the data with all that needs none of it, then the runs, then the board."""
+        self.runs = {run: [f"train@{run}", f"evaluate@{run}"] for run in (run_name(*run) for run in study.runs)}
+        first = [self.begin("acquire", "prepare")] if todo & {"acquire", "prepare"} else []
+        beside = [self.begin(name) for name in ("claims", "viewer") if name in todo]
+        end(first)
+        if first and not todo >= {f"train@{run}" for run in self.runs}:  # what they made may differ from before, or not
+            wait(beside)  # DVC says nothing of a stage at work
+            todo = pending()
+        runs = [self.begin(run) for run in reversed(self.runs) if todo & {*self.runs[run]}]  # later nets are heavier
+        try:
+            end([*runs, *beside])
+        except StudyError as error:
+            with suppress(StudyError):  # is said by `replay sync`
+                sync()
+            raise StudyError(f"{error}; the others are done") from None
+        end([self.begin("aggregate")])
+        # Forced after a training: equal weights would let DVC skip it, and the study in MLflow would stay open.
+        self.forced = {"page"} if runs else set()
+        end([self.begin("page")])
+
+    def begin(self, *names: str) -> Future[str | None]:
+        """Do stages or runs one after the other, as soon as there is a place; the result is what failed, if any."""
+        return self.pool.submit(lambda: next((name for name in names if not self.do(name)), None))
+
+    def do(self, name: str) -> bool:
+        """Bring a stage or a run up to date; False if it failed."""
+        is_run, done = name in self.runs, False
+        self.watcher.begin(name, is_run)
+        try:
+            if not is_run:
+                done = self.reproduce(name, [name], {})
+            else:
+                with self.cards.taken() as environment:
+                    done = self.reproduce(name, self.runs[name], environment | {LATER: "1"})
+        finally:
+            self.watcher.end(name, done)
+        return done
+
+    def reproduce(self, name: str, stages: list[str], environment: dict[str, str]) -> bool:
+        forced = ["--force"] if name in self.forced else []
+        command = [sys.executable, "-c", DVC, "--wait-for-lock", "repro", "--single-item", *forced, *stages]
+        with self.lock:
+            if self.stopping:
+                return False
+            # A process group of its own: to stop DVC alone would leave the training it started running.
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ilsvrc_replay.runtime.orphans", str(os.getpid()), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self.watcher.environment | environment,
+                start_new_session=True,
+            )
+            self.running.add(process)
+        spoke = self.relay(name, process)
+        with self.lock:
+            self.running.discard(process)
+        if process.returncode and not spoke and not self.stopping:
+            self.watcher.line(name, SILENT.format(name), sys.stderr)
+        return process.returncode == 0
+
+    def relay(self, name: str, process: subprocess.Popen) -> bool:
+        """Pass on what it says as it says it, until it ends; returns whether it told of errors."""
+        said: list[str] = []
+
+        def errors() -> None:
+            for line, _ in pieces(process.stderr):
+                if FAILED not in line:
+                    said.append(line)
+                    self.watcher.line(name, line, sys.stderr)
+
+        reader = threading.Thread(target=errors)
+        reader.start()
+        for line, moving in pieces(process.stdout):
+            if moving:
+                self.watcher.progress(name, line)
+            else:
+                self.watcher.line(name, line, sys.stdout)
+        reader.join()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+        return bool(said)
+
+    def stop(self) -> None:
+        """End every running stage with all processes that it started."""
+        with self.lock:
+            self.stopping = True
+            running = list(self.running)
+        for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
+            for process in running:
+                try:
+                    os.killpg(process.pid, number)
+                except ProcessLookupError:
+                    continue
+            deadline = time.monotonic() + patience
+            for process in running:
+                try:
+                    process.wait(max(0.1, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    break
+            else:
+                return
+
+
+def end(started: Iterable[Future[str | None]]) -> None:
+    """Wait for all of them. Raises StudyError naming those that failed."""
+    failed = sorted(name for done in started if (name := done.result()))
+    if failed:
+        raise StudyError(f"failed: {', '.join(map(with_log, failed))}")
+
+
+def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def with_log(name: str) -> str:
+    return f"{name} (what it said: {log(name).relative_to(root())})" if log(name).exists() else name
+
+
+def pending() -> set[str]:
+    """The stages that are not up to date by themselves, but for RESOLVE, which never is.
+
+    Raises StudyError with DVC's reason if it cannot say.
+    """
+    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True)
+    if status.returncode:
+        lines = [line for line in status.stderr.splitlines() if line.startswith("ERROR")]
+        raise StudyError((lines or status.stderr.strip().splitlines() or ["dvc status failed"])[0])
+    return set(json.loads(status.stdout)) - {RESOLVE}
+
+
+def default_jobs(compute: Compute, cards: Cards) -> int:
+    """As many runs at once as there are GPUs for, or else as the cores carry, and one more: one is always loading."""
+    cores = compute.threads * compute.devices
+    return len(cards.groups) or max(1, len(os.sched_getaffinity(0)) // cores) + 1

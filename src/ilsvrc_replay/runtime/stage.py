@@ -1,0 +1,85 @@
+"""How every pipeline stage runs: from the repository's root, one clear line on failure, and an honest exit status."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import hashlib
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from ruamel.yaml import YAML
+
+from ilsvrc_replay import files
+from ilsvrc_replay.errors import StudyError, disk_trouble
+from ilsvrc_replay.input.rank import rank
+from ilsvrc_replay.runtime import heap, orphans
+
+TERMINATED = 128 + signal.SIGTERM
+
+
+def run_stage(stage: Callable[[], None]) -> None:
+    """Call `stage`; exits with 1 on a StudyError or a disk's trouble, 130 on Ctrl-C and 143 when terminated: were it 0,
+    DVC would take what is half made for finished."""
+    gc.freeze()  # what the libraries are made of stays; see pipelines/beside.py
+    gc.enable()
+    heap.keep_freed()
+    signal.signal(signal.SIGTERM, terminate)
+    orphans.watch()
+    speaks = rank().local == 0  # asked now, as a training's end clears the environment that says it
+    try:
+        before = sources()
+        stage()
+        unedited(before)
+    except (StudyError, OSError) as error:
+        line = disk_trouble(error) if isinstance(error, OSError) else error
+        if line is None:
+            raise
+        if speaks:  # the processes of one training all raise it
+            print(f"error: {line}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing unfinished was kept", file=sys.stderr)
+        sys.exit(130)
+
+
+def sources() -> dict[str, str]:
+    """The checksum of every source file that this stage depends on, by its path: what dvc.yaml lists, the one place
+    that says what decides a result. Empty outside of a checkout."""
+    name, pipeline = Path(sys.argv[0]).stem, Path("dvc.yaml")
+    if not pipeline.is_file():
+        return {}
+    stages = YAML(typ="safe").load(pipeline.read_text(encoding="utf-8"))["stages"]
+    listed = [Path(path) for path in stages.get(name, {}).get("deps", []) if path.startswith(("src/", "pipelines/"))]
+    found = [file for path in listed for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    return {str(file): files.sha256(file) for file in found if file.is_file() and "__pycache__" not in file.parts}
+
+
+def unedited(before: dict[str, str]) -> None:
+    """Raises StudyError if a source was edited while the stage ran: DVC would file the result as the new source's."""
+    now = sources()
+    edited = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
+    if edited:
+        raise StudyError(f"{edited[0]} was edited while this stage ran on it as it was: run again")
+
+
+def fingerprint(*decisive: object) -> str:
+    """A name for a stage's sources together with all else that decides its result."""
+    return hashlib.sha256(repr([sorted(sources().items()), *decisive]).encode()).hexdigest()[:32]
+
+
+def chosen_run(description: str) -> tuple[str, int]:
+    """The entry and the seed that a stage of one run was called with: `--entry alexnet --seed 0`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--entry", required=True)
+    parser.add_argument("--seed", required=True, type=int)
+    arguments = parser.parse_args()
+    return arguments.entry, arguments.seed
+
+
+def terminate(_signal: int, _frame: FrameType | None) -> None:
+    print("error: terminated; nothing unfinished was kept", file=sys.stderr, flush=True)
+    raise SystemExit(TERMINATED)

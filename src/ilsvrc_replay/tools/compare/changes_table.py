@@ -1,0 +1,100 @@
+"""A comparison as people read it, and as programs do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ilsvrc_replay.tools.compare import changes
+from ilsvrc_replay.tools.compare.sides import Side
+
+STYLES = {"better": "green", "worse": "red"}
+
+
+def show(console: Console, before: Side, after: Side, rows: list[dict[str, Any]]) -> None:
+    """Print what changed in the params and in the rows from `before` to `after`."""
+    for side in (before, after):
+        if side.note:
+            console.print(f"[yellow]note[/] {escape(side.note)}")
+    console.print(f"[bold]params[/]  {escape(before.name)} → {escape(after.name)}")
+    for line in params(before, after):
+        console.print(f"  {escape(line)}")
+    moved = [row for row in rows if row["verdict"] != changes.UNCHANGED]
+    console.print(f"\n[bold]top-1 error[/]  {scope(rows)}")
+    if moved:
+        console.print(table(moved))
+    for line in remarks(before, after, rows):
+        console.print(escape(line))
+
+
+def params(before: Side, after: Side) -> list[str]:
+    if before.params is None or after.params is None:
+        missing = " and ".join(side.name for side in (before, after) if side.params is None)
+        return [f"not kept in {missing}: made by an earlier version"]
+    found = changes.params(before.params, after.params)
+    found += changes.behind(before.runs or {}, after.runs or {}, {key for key, *_ in found})
+    return [f"{key}  {word(old)} → {word(new)}" for key, old, new in found] or ["no difference"]
+
+
+def word(value: object) -> str:
+    """A value of params.yaml; a whole entry is not spelt out."""
+    return "(none)" if value is None else f"({value['architecture']})" if is_entry(value) else str(value)
+
+
+def is_entry(value: object) -> bool:
+    return isinstance(value, dict) and "architecture" in value
+
+
+def scope(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "no row that both have"
+    return f"{rows[0]['images']:,} test images, {'paired by the image' if rows[0]['paired'] else 'unpaired'}"
+
+
+def table(rows: list[dict[str, Any]]) -> Table:
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    varying = [name for name in ("kind", "protocol") if len({row[name] for row in rows}) > 1]
+    for name in ("entry", *varying):
+        drawn.add_column(name, no_wrap=True)
+    for name in ("error %", "change in points (95 %)"):
+        drawn.add_column(name, no_wrap=True, justify="right")
+    drawn.add_column("verdict", no_wrap=True)
+    for row in rows:
+        drawn.add_row(
+            row["entry"],
+            *(row[name] for name in varying),
+            f"{row['before_top1_err']:.2f} → {row['after_top1_err']:.2f}",
+            f"{row['change']:+.2f} ({row['change_low']:+.2f} to {row['change_high']:+.2f})",
+            row["verdict"],
+            style=STYLES.get(row["verdict"]),
+        )
+    return drawn
+
+
+def remarks(before: Side, after: Side, rows: list[dict[str, Any]]) -> Iterator[str]:
+    """How to read the table, and what is not in it."""
+    same = [f"{row['entry']}" for row in rows if row["verdict"] == changes.UNCHANGED]
+    if same:
+        yield f"unchanged, image by image: {', '.join(dict.fromkeys(same))}"
+    for side, other in ((before, after), (after, before)):
+        alone = dict.fromkeys(key[0] for key in side.rows if key not in other.rows)
+        if alone:
+            yield f"only in {side.name}: {', '.join(alone)}"
+    moved = [row for row in rows if row["verdict"] != changes.UNCHANGED]
+    if any(not row["paired"] for row in rows):
+        lacking = " and ".join(side.name for side in (before, after) if side.wrong is None)
+        yield (
+            f"Unpaired: {lacking or 'a side'} does not say which images are wrong (wrong.npz), so these intervals are"
+            " from the error rates alone and wider than need be."
+        )
+    if any(row["paired"] for row in moved):
+        yield "95 % by paired bootstrap over the images; McNemar's exact p is in --csv."
+    if any(1 in (row["before_seeds"], row["after_seeds"]) for row in moved):
+        yield "With one seed the interval knows the chance of the images, not that of another seed."
+    if len(moved) >= 5:
+        yield f"Of {len(moved)} rows one in twenty differs by chance alone."

@@ -1,0 +1,64 @@
+"""The roster: what every net of the history is, counted on the net itself, beside what its paper says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import nn
+
+from ilsvrc_replay.models.counting import count_depth, count_macs, count_parameters
+from ilsvrc_replay.models.registry import find, on_meta
+from ilsvrc_replay.nets import families
+from ilsvrc_replay.papers.published import published
+
+COLUMNS = (
+    "year",
+    "model",
+    "paper",
+    "img_size",
+    "depth",
+    "paper_depth",
+    "param_count",
+    "paper_params",
+    "gmacs",
+    "paper_gmacs",
+    "paper_table",
+    "code",
+    "differs",
+)
+
+
+def rows(names: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """A row (of COLUMNS) for each of `names`, or for every net of the history, in order of year.
+
+    Counts are at the published image size, of the net as it is tested. Raises StudyError for an unknown name.
+    """
+    return sorted((row(name) for name in names or families()), key=lambda row: row["year"] or 9999)
+
+
+def row(name: str) -> dict[str, Any]:
+    architecture = find(name)
+    net, record = on_meta(architecture), published().get(name)
+    stated = record.stated if record else None
+    return {
+        "year": record and record.year,
+        "model": name,
+        "paper": record and record.title,
+        "img_size": architecture.input_size,
+        "depth": count_depth(net, architecture.input_size, architecture.channels),
+        "paper_depth": stated and stated.depth,
+        "param_count": count_parameters(net),
+        "paper_params": stated and stated.params,
+        "gmacs": round(count_macs(net, architecture.input_size, architecture.channels) / 1e9, 4),
+        "paper_gmacs": stated and stated.gmacs,
+        "paper_table": stated and stated.table,
+        "code": origin(net),
+        "differs": record and record.differs,
+    }
+
+
+def origin(net: nn.Module) -> str:
+    """Whose code a net is: the library's name, or "own"."""
+    package = type(net).__module__.partition(".")[0]
+    return "own" if package == __name__.partition(".")[0] else package

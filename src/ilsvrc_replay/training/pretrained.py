@@ -1,0 +1,133 @@
+"""The recipe `pretrained`: no training, but published weights, fetched once, verified, and filed as a run's own."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from ilsvrc_replay import files
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.models import library_weights, registry
+from ilsvrc_replay.models.counting import count_macs, count_parameters
+from ilsvrc_replay.models.library_weights import LibraryWeights
+from ilsvrc_replay.packed.packed_data import Packed
+from ilsvrc_replay.run import Run
+from ilsvrc_replay.training.outputs import CURVES, RECORD, WEIGHTS
+
+PROBE = 5  # seconds to wait for the publisher's first word
+HEADER = "step,epoch,lr,train_loss,val_loss,val_top1_err,val_top5_err\n"
+
+
+def set_up(run: Run, seed: int, packed: Packed) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights of an entry, and the record of where they come from. Raises StudyError if they do not fit the data
+    or the net, are damaged, or are not here and cannot be fetched."""
+    found = library_weights.find(run)
+    shape = packed.shape
+    if found:
+        library_weights.check_classes(run.weights.name, packed.meta["classes"])
+        shape |= {"image_size": found.image_size}
+    net, factor = registry.build_net(run.net, shape)
+    path = locate(found) if found else Path(run.weights.name).expanduser()
+    weights = library_weights.state_of(found.load(str(path))) if found else read(path)
+    refit(net.state_dict(), weights, run)
+    record = {
+        **run.model_dump(exclude={"testing"}),
+        "seed": seed,
+        "compact": factor,
+        "param_count": count_parameters(net),
+        "macs": count_macs(net, shape["image_size"], shape["channels"]),
+        "source": {"file": path.name, "sha256": files.sha256(path), "address": found.address if found else None},
+        "preset": found.preset if found else None,
+        "stated": found.stated if found else None,
+        "data": {"name": packed.meta["name"], "sha256": packed.meta["sha256"]},
+    }
+    return weights, record
+
+
+def write(folder: Path, weights: dict[str, Tensor], record: dict[str, Any]) -> dict[str, Any]:
+    """Write the three files of a run into `folder`, the curve without a row; returns the full record."""
+    with files.whole_file(folder / WEIGHTS) as partial:
+        partial.write_bytes(save(weights))
+    files.write_text(folder / CURVES, HEADER)
+    record = {**record, "weights_sha256": files.sha256(folder / WEIGHTS)}
+    files.write_json(folder / RECORD, record)
+    return record
+
+
+def refit(expected: dict[str, Tensor], weights: dict[str, Tensor], run: Run) -> None:
+    """Raises StudyError naming the first tensor that the net has and the weights have not, or otherwise."""
+    for name in sorted(expected.keys() | weights.keys()):
+        ours, theirs = expected.get(name), weights.get(name)
+        if ours is None or theirs is None or ours.shape != theirs.shape:
+            shapes = [f"{tuple(tensor.shape)}" if tensor is not None else "nothing" for tensor in (theirs, ours)]
+            raise StudyError(
+                f"weights {run.weights.name} do not fit {run.net.architecture} on this data set: {name} is {shapes[0]}"
+                f" in them and {shapes[1]} in the net"
+            )
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The state dict in a file. Raises StudyError if it is none."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = content.get("state_dict", content.get("model", content))
+        return {name: tensor.contiguous() for name, tensor in content.items()}
+    except FileNotFoundError:
+        raise StudyError(f"weights {path}: there is no such file") from None
+    except Exception as error:  # safetensors', torch's, or one of pickle's many
+        raise StudyError(f"weights {path} are no state dict: {str(error).splitlines()[0]}") from None
+
+
+def locate(found: LibraryWeights) -> Path:
+    """The file of a library's weights in that library's cache, fetched if it is not there yet."""
+    return locate_on_hub(found) if found.repository else locate_of_torch(found)
+
+
+def locate_of_torch(found: LibraryWeights) -> Path:
+    """In torch.hub's cache. The file's name holds the start of its sha256. Raises StudyError if that differs."""
+    path = Path(torch.hub.get_dir()) / "checkpoints" / found.file
+    prefix = re.search(r"-([0-9a-f]{8,})\.", found.file)[1]
+    if not path.is_file():
+        probe(found, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(found.address, str(path), prefix, progress=False)
+        except (OSError, RuntimeError) as error:
+            raise StudyError(f"{found.address} could not be fetched: {error}") from None
+    elif not files.sha256(path).startswith(prefix):
+        raise StudyError(f"{path} is damaged: its sha256 does not start with {prefix}; delete it")
+    return path
+
+
+def locate_on_hub(found: LibraryWeights) -> Path:
+    """In the cache of the Hugging Face hub."""
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+
+    cached = try_to_load_from_cache(found.repository, found.file)
+    if isinstance(cached, str):
+        return Path(cached)
+    probe(found, Path(constants.HF_HUB_CACHE))
+    try:
+        return Path(hf_hub_download(found.repository, found.file))
+    except Exception as error:  # requests', httpx's or the hub's own, by its version
+        raise StudyError(f"{found.address} could not be fetched: {str(error).splitlines()[0]}") from None
+
+
+def probe(found: LibraryWeights, place: Path) -> None:
+    """Raises StudyError at once where the libraries would try again for a minute."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(found.address, method="HEAD"), timeout=PROBE):
+            return
+    except OSError as error:
+        raise StudyError(
+            f"weights {found.library}/{found.model} are not at {place} and {found.address} does not answer"
+            f" ({getattr(error, 'reason', error)}): connect, or put the file there"
+        ) from None

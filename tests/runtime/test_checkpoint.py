@@ -1,0 +1,208 @@
+"""A training that was killed ends in the same bytes as one that never was, and stale states are never taken up."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.packed.packed_data import Packed
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.run import Schedule
+from ilsvrc_replay.runtime import checkpoint
+from ilsvrc_replay.training import fit, outputs
+from ilsvrc_replay.training.learner import Learner
+from ilsvrc_replay.training.loop import Watcher
+
+Make = Callable[..., Study]
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """States lie here, and one is kept before every step."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setattr(checkpoint, "AT_INTERVALS", 0)
+    monkeypatch.setattr(checkpoint, "WITHIN", 0)
+    monkeypatch.setattr(checkpoint, "SHARE", 1e9)
+    return tmp_path / ".scratch/runs/net-0"
+
+
+class Killed(BaseException):
+    """What no code catches, as a SIGKILL."""
+
+
+class KillAt(Watcher):
+    """Kills the training in step number `step`, or in the validation that follows that many."""
+
+    def __init__(self, step: int, validating: bool = False) -> None:
+        self.step, self.validating = step, validating
+
+    def after_step(self, learner: Learner) -> None:
+        if learner.step == self.step + 1 and not self.validating:
+            raise Killed
+
+    def before_validation(self, learner: Learner) -> None:
+        if learner.step == self.step and self.validating:
+            raise Killed
+
+
+def train(study: Study, packed: Packed, folder: Path, *watchers: Watcher) -> tuple[bytes, list[dict]]:
+    """What the stage does: the bytes of the weights, and the curve."""
+    job = fit.set_up(study, "net", 0, packed)
+    with checkpoint.claimed("net-0", checkpoint.fingerprint(job.record, study.entry("net").family)) as keeper:
+        net = fit.run(job, watchers, keeper)
+        outputs.write(folder, net, job.learner.curve, job.record)
+    return (folder / "weights.safetensors").read_bytes(), job.learner.curve
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options", "kills"),
+    [
+        ("alexnet", {"epochs": 0.3, "dropout": 0.5}, [KillAt(1), KillAt(4)]),
+        ("vgg16", {"epochs": 0.3, "optimizer": "sgd", "lr": 0.01, "compact": 2}, [KillAt(3, True), KillAt(7)]),
+        ("googlenet", {"epochs": 0.3, "crop": {"kind": "pad"}, "flip": True}, [KillAt(6), KillAt(9, True)]),
+        ("resnet50", {"epochs": 0.2, "compact": 2}, [KillAt(2), KillAt(3), KillAt(5)]),
+        ("alexnet", {"epochs": 0.3, "optimizer": "rmsprop", "average": "ema", "clip": 1.0}, [KillAt(2), KillAt(5)]),
+        ("alexnet", {"epochs": 0.3, "average": "polyak"}, [KillAt(5), KillAt(9)]),
+        ("alexnet", {"epochs": 0.3, "lr": 1e-9, "schedule": Schedule(kind="plateau", patience=1)}, [KillAt(6, True)]),
+    ],
+)
+def test_a_killed_training_ends_in_the_same_bytes(
+    study: Make, packed: Packed, tmp_path: Path, scratch: Path, architecture: str, options: dict, kills: list
+) -> None:
+    wanted = study(architecture, **options)
+    whole = train(wanted, packed, tmp_path / "whole")
+    for kill in kills:
+        with pytest.raises(Killed):
+            train(wanted, packed, tmp_path / "killed", kill)
+        assert list(scratch.glob("*/state.ckpt"))
+    seen = Steps()
+    assert train(wanted, packed, tmp_path / "killed", seen) == whole
+    assert seen.first == max(kill.step - kill.validating for kill in kills), "it went on from the last whole step"
+    assert not list(scratch.glob("*/")), "a run that has ended leaves no state"
+    assert (tmp_path / "killed/training.json").read_bytes() == (tmp_path / "whole/training.json").read_bytes()
+
+
+class Steps(Watcher):
+    first: int | None = None
+
+    def before_step(self, learner: Learner) -> None:
+        self.first = learner.step if self.first is None else self.first
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_finishes_the_step_and_keeps_it(
+    study: Make,
+    packed: Packed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    number: signal.Signals,
+) -> None:
+    monkeypatch.setattr(checkpoint, "AT_INTERVALS", 1e9)
+    monkeypatch.setattr(checkpoint, "WITHIN", 1e9)
+    wanted = study("alexnet", epochs=0.3)
+    before = signal.getsignal(number)
+    whole = train(wanted, packed, tmp_path / "whole")
+    with pytest.raises(SystemExit) as caught:
+        train(wanted, packed, tmp_path / "told", Tell(number, 4))
+    assert caught.value.code == 128 + number
+    assert capsys.readouterr().err == "error: stopped after step 5, to go on from there the next time\n"
+    assert signal.getsignal(number) == before
+    with pytest.raises(SystemExit):  # in the last validation, too
+        train(wanted, packed, tmp_path / "told", Tell(number, 12))
+    assert train(wanted, packed, tmp_path / "told") == whole
+
+
+class Tell(Watcher):
+    def __init__(self, number: signal.Signals, step: int) -> None:
+        self.number, self.step = number, step
+
+    def after_step(self, learner: Learner) -> None:
+        if learner.step == self.step + 1:
+            os.kill(os.getpid(), self.number)
+
+    def before_validation(self, learner: Learner) -> None:
+        if learner.step == self.step:
+            os.kill(os.getpid(), self.number)
+
+
+def test_a_state_of_other_parameters_is_never_taken_up(
+    study: Make, packed: Packed, tmp_path: Path, scratch: Path
+) -> None:
+    changed = study("alexnet", epochs=0.3, lr=0.002)
+    whole = train(changed, packed, tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(study("alexnet", epochs=0.3, lr=0.001), packed, tmp_path / "killed", KillAt(4))
+    (stale,) = scratch.glob("*/")
+    seen = Steps()
+    assert train(changed, packed, tmp_path / "killed", seen) == whole
+    assert seen.first == 0
+    assert not stale.exists()
+
+
+def test_the_fingerprint_changes_with_the_code_that_decides_the_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("architectures/resnet.py", "architectures/vgg.py", "training/recipes.yaml", "data/draws.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    for name in ("compat", "devices", "params", "ranks", "scores"):
+        (tmp_path / f"{name}.py").write_text("")
+    monkeypatch.setattr(checkpoint, "PACKAGE", tmp_path)
+    first = checkpoint.fingerprint({"seed": 0}, "vgg")
+    assert checkpoint.fingerprint({"seed": 1}, "vgg") != first
+    (tmp_path / "architectures/resnet.py").write_text("another family's file")
+    assert checkpoint.fingerprint({"seed": 0}, "vgg") == first
+    seen = {first}
+    for name in ("architectures/vgg.py", "training/recipes.yaml", "data/draws.py", "scores.py"):
+        (tmp_path / name).write_text("edited")
+        seen.add(checkpoint.fingerprint({"seed": 0}, "vgg"))
+    assert len(seen) == 5
+
+
+def test_a_damaged_state_is_dropped_with_a_warning(
+    study: Make, packed: Packed, tmp_path: Path, scratch: Path, capsys: pytest.CaptureFixture
+) -> None:
+    wanted = study("alexnet", epochs=0.3)
+    whole = train(wanted, packed, tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(wanted, packed, tmp_path / "killed", KillAt(4))
+    (state,) = scratch.glob("*/state.ckpt")
+    state.write_bytes(state.read_bytes()[:-500])
+    assert train(wanted, packed, tmp_path / "killed") == whole
+    assert f"warning: {state} is damaged" in capsys.readouterr().err
+
+
+def test_two_processes_cannot_train_the_same_run(study: Make) -> None:
+    with checkpoint.claimed("net-0", "a"):
+        with (
+            pytest.raises(StudyError, match="net-0 is being trained by another process"),
+            checkpoint.claimed("net-0", "a"),
+        ):
+            pass
+        with checkpoint.claimed("net-0", "b"):  # an experiment with other parameters
+            pass
+        with pytest.raises(StudyError, match="another process"), checkpoint.claimed("net-0", "a"):
+            pass
+
+
+def test_keeping_takes_a_small_share_of_the_time(
+    study: Make, packed: Packed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "SHARE", 0.01)
+    spent: list[float] = []
+    keep = checkpoint.Keeper.keep
+
+    def counted(keeper: checkpoint.Keeper, learner: Learner) -> None:
+        keep(keeper, learner)
+        spent.append(keeper.cost)
+
+    monkeypatch.setattr(checkpoint.Keeper, "keep", counted)
+    train(study("alexnet", epochs=0.5), packed, tmp_path)
+    assert spent
+    assert len(spent) < 17 / 2

@@ -245,13 +245,14 @@ def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, w
 
 @app.command()
 def sync() -> None:
-    """Send MLflow what it did not get while it could not be reached.
+    """Show MLflow what it lacks: what it did not get while it could not be reached, and finished runs.
 
     Example: `MLFLOW_TRACKING_URI=http://server:5000 replay run`, and once the server is back, `replay sync`.
     """
     from ilsvrc_replay.runtime import tracking
 
-    typer.echo(f"{tracking.sync():,} records sent to MLflow; nothing is left to send")
+    tracking.sync()
+    typer.echo("MLflow is up to date; nothing is left to send")
 
 
 def wide_console() -> Console:

@@ -1,34 +1,33 @@
 """The study in MLflow: one experiment a study, one parent run an execution of it, one child run a run.
 
-MLflow watches, it decides nothing: a stage never waits for it. What a stage has to say is written to .scratch/mlflow
-and sent from there; when MLflow cannot be reached, one line says so, the training goes on, and what was not sent goes
-with the next stage that reaches MLflow, or by `replay sync`. MLflow's ids and times stay in it; whoever looks for a run
-finds it by its tags.
+MLflow watches, it decides nothing. What it shows is in files: those that runs and studies leave and, until MLflow has
+it, accounts in .scratch/mlflow, one of each training (see live.py) and of each execution of a study. When MLflow cannot
+be reached, one line says so and the study goes on; the next stage that reaches MLflow brings it up to date, or
+`replay sync` does.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
+from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.files import read_json
-from ilsvrc_replay.runtime.mlflow_store import Store
+from ilsvrc_replay.params import load_study
+from ilsvrc_replay.run import run_name
+from ilsvrc_replay.runtime.mlflow_runs import Runs, reason
+from ilsvrc_replay.runtime.projection import Account, project
 from ilsvrc_replay.runtime.scratch import locked, root, scratch
-from ilsvrc_replay.runtime.spool import LeftOver, Spool, left_over
 
 LATER = "REPLAY_MLFLOW_LATER"  # set where a later stage will send: a short stage need not load MLflow's client for it
-PATIENCE = 120.0  # seconds that a stage counts as short
-WAIT, WAIT_KILLED = 15.0, 3.0  # seconds at the end of a stage for what is not sent yet; those of a stage that is killed
-WAIT_LAST = 600.0  # those of the stage that ends a study: it sends what all stages left, and none comes after it
-NOT_PARAMS = ("entry", "seed", "data", "normalisation", "versions")  # tags, inputs, or the same in all runs
 
 
 def configured() -> str:
@@ -42,136 +41,147 @@ def uri(named: str | None = None) -> str:
     return f"sqlite:///{root() / path}" if sqlite else named
 
 
-class Tracker:
-    """A line to MLflow for one stage of `study`, until the block ends."""
-
-    def __init__(self, study: str | None = None) -> None:
-        study = study or read_json(Path("resolved/study.json"))["study"]
-        self.uri, self.study, self.tags = uri(), study, provenance()
-        self.store: Store | None = None
-        self.child, self.last = "", False
-        patience = PATIENCE if os.environ.get(LATER) else 0.0
-        header = {"uri": configured(), "study": study, "tags": self.tags}
-        self.spool = Spool(scratch("mlflow"), header, self.deliver, self.warn, send_left_over, patience)
-
-    def __enter__(self) -> Tracker:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-        wait = WAIT_LAST if self.last else WAIT
-        self.close(wait if kind is None or issubclass(kind, Exception) else WAIT_KILLED)
-
-    def close(self, wait: float = WAIT) -> None:
-        if self.spool.close(wait) and self.last and not self.spool.warned:
-            print("warning: MLflow has not got all yet; the rest is kept: send it by `replay sync`", file=sys.stderr)
-
-    def deliver(self, record: dict[str, Any]) -> None:
-        if self.store is None:
-            self.store = Store(self.uri, self.study, self.tags)
-        self.store.send(record)
-
-    def warn(self, error: Exception) -> None:
-        print(
-            f"warning: MLflow at {self.uri} fails ({reason(error)}); what it should get is kept and sent later, by the"
-            " next stage or by `replay sync`",
-            file=sys.stderr,
-            flush=True,
-        )
-
-    def say(self, what: str, **values: Any) -> None:
-        self.spool.add({"what": what, **values, "at": int(time.time() * 1000)})
-
-    @contextmanager
-    def run(self, name: str, record: dict[str, Any], key: str | None = None) -> Iterator[None]:
-        """The child run `name` while the block lasts: finished if it ends well, else failed or killed, and why.
-
-        A run with the same `key`, of a process that was killed, is gone on with.
-        """
-        self.start_run(name, record, key)
-        try:
-            yield
-        except BaseException as error:
-            killed = isinstance(error, (KeyboardInterrupt, SystemExit))
-            self.tag({"ended": f"{type(error).__name__}: {error}"})
-            self.end_run("KILLED" if killed else "FAILED")
-            raise
-        self.tag({"ended": "well"})
-        self.end_run("FINISHED")
-
-    def start_run(self, name: str, record: dict[str, Any], key: str | None = None) -> None:
-        self.child = key or uuid.uuid4().hex
-        tags = {key: str(record[key]) for key in ("entry", "seed")}
-        tags |= {"architecture": record["net"]["architecture"], "recipe": record["recipe_name"]}
-        tags |= flatten(record.get("versions", {}), "versions.")
-        told = {key: value for key, value in record.items() if key not in NOT_PARAMS}
-        params = {key: str(value) for key, value in flatten(told).items()}
-        self.say("start_run", run=self.child, name=name, tags=tags, params=params)
-
-    def log_data(self, name: str, digest: str, folder: str) -> None:
-        self.say("log_data", run=self.child, name=name, digest=digest, folder=folder)
-
-    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
-        self.say("log_metrics", run=self.child, metrics=metrics, step=step)
-
-    def tag(self, tags: dict[str, str]) -> None:
-        self.say("tag", run=self.child, tags=tags)
-
-    def end_run(self, status: str) -> None:
-        self.say("end_run", run=self.child, status=status)
-
-    def log_test(self, run: str, weights: str, metrics: dict[str, float]) -> None:
-        """Add test errors to the newest child run that made these weights."""
-        self.say("log_test", run=run, weights=weights, metrics=metrics)
-
-    def register(self, entry: str, weights: dict[str, str]) -> None:
-        """File an entry's runs, by name with the checksum of their weights, as versions of a registered model."""
-        self.say("register", entry=entry, weights=weights)
-
-    def end_study(self, metrics: dict[str, float], results: Path, description: str, weights: dict[str, str]) -> None:
-        """Close the parent run with the board: its errors as metrics, its files as artifacts, its runs, by name with
-        the checksum of their weights, as a table with links. The block then ends when MLflow has got all, or fails."""
-        self.last = True
-        self.say("end_study", metrics=metrics, results=from_root(results), description=description, weights=weights)
+def of_training(study: str, run: str, record: dict[str, Any], key: str) -> Account:
+    """The account of a training that begins, or that goes on: then what is known of it stays."""
+    account = {"study": study, "uri": configured(), "tags": provenance(), "key": key, "run": run, "record": record}
+    state = {"status": "RUNNING", "ended": "", "ended_at": 0, "errors": {}}
+    known = read(place(key)) or {"at": now(), "curve": []}
+    return account | state | {"at": known["at"], "curve": known["curve"]}
 
 
-def send_left_over(everything: bool = False) -> int:
-    """Send what other processes left for the MLflow of now, or for any; returns how many records that was."""
-    with locked(scratch("mlflow") / "sending"), left_over(scratch("mlflow")) as spools:
-        return sum(send(spool) for spool in spools if everything or uri(spool.header.get("uri", "")) == uri())
+def of_files(study: str, run: str, tested: bool) -> Account:
+    """The account of a finished training by its files; with its test errors, if it has been `tested` since."""
+    folder, errors = Path("runs") / run, {}
+    at = int((folder / "training.json").stat().st_mtime * 1000)
+    rows = [{name: float(value) for name, value in row.items()} for row in files.read_csv(folder / "curves.csv")]
+    for protocol, measured in (files.read_json(Path("metrics") / f"{run}.json") if tested else {}).items():
+        if isinstance(measured, dict):
+            errors |= {f"test/{protocol}/{name}": measured[name] for name in ("top1_err", "top5_err")}
+    return {
+        **{"study": study, "uri": configured(), "tags": {"dvc.stage": f"train@{run}"}, "key": "", "run": run},
+        **{"record": files.read_json(folder / "training.json"), "at": at, "errors": errors},
+        **{"curve": [row | {"step": int(row["step"]), "at": at} for row in rows]},
+        **{"status": "FINISHED", "ended": "well", "ended_at": at},
+    }
 
 
-def send(spool: LeftOver) -> int:
-    """Send the rest of a spool. Runs that its process had no time to end were killed."""
-    if not spool.records:
-        return spool.empty_into(lambda record: None)
-    store = Store(uri(spool.header["uri"]), spool.header["study"], spool.header["tags"])
-    started = {record["run"] for record in spool.records if record["what"] == "start_run"}
-    ended = {record["run"] for record in spool.records if record["what"] == "end_run"}
-    last = spool.records[-1]["at"]
-    for run in started - ended:
-        spool.records.append(
-            {"what": "tag", "run": run, "tags": {"ended": "killed before it could finish"}, "at": last}
-        )
-        spool.records.append({"what": "end_run", "run": run, "status": "KILLED", "at": last})
-    return spool.empty_into(store.send)
+def close_study(study: str, runs: Iterable[str], board: dict[str, float], results: Path, note: str) -> None:
+    """Show the study as it is now, which ends an execution: the board, the runs with their test errors, the models.
 
-
-def from_root(path: Path) -> str:
-    """As it is found after the checkout was moved; a path of another folder, as DVC's temporary ones, stays whole."""
-    path = path.absolute()
-    return str(path.relative_to(root()) if path.is_relative_to(root()) else path)
-
-
-def sync() -> int:
-    """Send all that was kept. Raises StudyError if MLflow cannot be reached still."""
+    Returns when MLflow has it, with all that was left over before, or fails.
+    """
+    path = results.absolute()  # kept from the checkout's root, which may be moved; DVC's temporary ones stay whole
+    account = {"study": study, "uri": configured(), "tags": provenance(), "key": uuid.uuid4().hex, "at": now()}
+    account |= {"results": str(path.relative_to(root()) if path.is_relative_to(root()) else path), "note": note}
+    account |= {"status": "FINISHED", "board": board, "runs": [of_files(study, run, tested=True) for run in runs]}
     try:
-        return send_left_over(everything=True)
+        write(account)
+        catch_up()
+    except Exception as error:  # whatever a server, a disk or a client library comes up with
+        warn(error)
+
+
+def sync() -> None:
+    """Bring every MLflow up to date with what was kept for it, and that of now with all finished runs of the study.
+
+    Raises StudyError if one cannot be reached.
+    """
+    try:
+        catch_up(everything=True)
+        for account in finished():
+            send(account)
+    except StudyError:
+        raise
     except Exception as error:  # whatever a server, a disk or a client library comes up with
         raise StudyError(f"MLflow fails ({reason(error)}); what it should get is kept, try again later") from None
 
 
-def reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def finished() -> Iterator[Account]:
+    """The accounts of the study's finished runs by their files, but for those that have another one still."""
+    study = load_study()
+    others = {account.get("run") for path in folder().glob("*.json") if (account := read(path))}
+    for name in (run_name(*run) for run in study.runs):
+        if name not in others and (Path("runs") / name / "training.json").exists():
+            yield of_files(study.study, name, tested=False)
+
+
+def send(account: Account) -> None:
+    with alone():
+        show(account)
+
+
+def catch_up(everything: bool = False) -> None:
+    """Send what processes that have ended left for the MLflow of now, or for any, oldest first."""
+    with alone():
+        for account in sorted(left_over(), key=lambda account: account["at"]):
+            if everything or uri(account["uri"]) == uri():
+                last = account["curve"][-1] if account.get("curve") else account
+                killed = {"status": "KILLED", "ended": "killed before it could finish", "ended_at": last["at"]}
+                show(account | killed if account["status"] == "RUNNING" else account)
+                with suppress(StudyError), held(account["key"], "it is gone on with"):
+                    if read(place(account["key"])) == account:
+                        forget(account["key"])
+
+
+def left_over() -> Iterator[Account]:
+    """The accounts that no process holds."""
+    for path in folder().glob("*.json"):
+        with suppress(StudyError), held(path.stem, "its training goes on"):
+            if account := read(path):
+                yield account
+
+
+def show(account: Account) -> None:
+    project(Runs(uri(account["uri"]), account["study"]), account)
+
+
+def alone() -> AbstractContextManager[None]:
+    """One process at a time: those that begin a store, or an execution's parent run, at once would make two."""
+    return locked(folder() / "lock")
+
+
+def held(key: str, refusal: str | None = None) -> AbstractContextManager[None]:
+    """An account as this process's own."""
+    return locked(folder() / f"{key}.lock", refusal)
+
+
+def folder() -> Path:
+    return scratch("mlflow")
+
+
+def place(key: str) -> Path:
+    return folder() / f"{key}.json"
+
+
+def write(account: Account) -> None:
+    files.write_json(place(account["key"]), account)
+
+
+def read(path: Path) -> Account | None:
+    """An account, if it is there; a damaged one is removed with a warning."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        print(f"warning: {path} is damaged: MLflow does not get what it says", file=sys.stderr)
+        path.unlink(missing_ok=True)
+        return None
+
+
+def forget(key: str) -> None:
+    """Remove an account that this process holds."""
+    place(key).unlink(missing_ok=True)
+    (folder() / f"{key}.lock").unlink(missing_ok=True)
+
+
+def warn(error: Exception) -> None:
+    print(
+        f"warning: MLflow at {uri()} fails ({reason(error)}); what it should get is kept and sent later, by the next"
+        " stage or by `replay sync`",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def provenance() -> dict[str, str]:
@@ -186,12 +196,5 @@ def provenance() -> dict[str, str]:
     return {key: value for key, value in known.items() if value}
 
 
-def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dictionaries as one, keys joined by dots."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+def now() -> int:
+    return int(time.time() * 1000)

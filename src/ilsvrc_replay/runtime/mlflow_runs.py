@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ class Runs:
         points |= {(name, 0): point for name, point in totals.items() if data.metrics.get(valid(name)) != point[0]}
         # MLflow's page of comparisons begins with the metric that was logged first: the error, not the epoch.
         order = sorted(points, key=lambda place: not place[0].endswith("top1_err"))
-        with refusals(run):
+        with refusals(run.info.run_name):
             self.client.log_batch(
                 run_id,
                 [Metric(valid(name), *points[name, step], step) for name, step in order],
@@ -88,15 +89,13 @@ class Runs:
         if not (run.inputs and run.inputs.dataset_inputs):
             data = Dataset(name, digest[:32], "local", f'{{"uri": "{folder}"}}')
             training = DatasetInput(data, [InputTag("mlflow.data.context", "training")])
-            with refusals(run):
-                self.client.log_inputs(run.info.run_id, [training])
+            self.client.log_inputs(run.info.run_id, [training])
 
     def set_status(self, run: Run, status: str, at: int) -> None:
-        with refusals(run):
-            if run.info.status != status and status == "RUNNING":  # again: it is gone on with
-                self.client.update_run(run.info.run_id, status)
-            elif run.info.status != status:
-                self.client.set_terminated(run.info.run_id, status, at)
+        if run.info.status != status and status == "RUNNING":  # again: it is gone on with
+            self.client.update_run(run.info.run_id, status)
+        elif run.info.status != status:
+            self.client.set_terminated(run.info.run_id, status, at)
 
     def register(self, model: str, tags: Tags, versions: Mapping[str, tuple[str, Tags]], best: str) -> None:
         """File weights, by their checksum with run and tags, as versions of a model; `best` gets the alias. The weights
@@ -129,7 +128,7 @@ def create_whole(uri: str) -> None:
 
 
 @contextmanager
-def refusals(run: Run) -> Iterator[None]:
+def refusals(what: str) -> Iterator[None]:
     """Go on, with a warning, without what MLflow will never take; other failures are raised."""
     from mlflow.exceptions import MlflowException
 
@@ -138,7 +137,13 @@ def refusals(run: Run) -> Iterator[None]:
     except MlflowException as error:
         if error.error_code not in NEVER:
             raise
-        print(f"warning: MLflow does not take all of {run.info.run_name}: {reason(error)}", file=sys.stderr)
+        say(f"warning: MLflow does not take all of {what}: {reason(error)}")
+
+
+@cache
+def say(line: str) -> None:
+    """Once, however often it is tried."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def reason(error: Exception) -> str:

@@ -43,7 +43,7 @@ def project(runs: Runs, account: Account) -> None:
 
 def project_training(runs: Runs, account: Account, parent: Run | None = None) -> Run | None:
     """The child run of a training; None if somebody has deleted it."""
-    key, record, at = account["key"], account["record"], account["ended_at"]
+    key, record = account["key"], account["record"]
     run = runs.find({KEY: key} if key else {RUN: account["run"], SHA256: record[SHA256]})
     if run and run.info.lifecycle_stage == "deleted":
         return None
@@ -62,11 +62,11 @@ def project_training(runs: Runs, account: Account, parent: Run | None = None) ->
         tags=weights(account) | ({"ended": account["ended"]} if account["ended"] else {}),
         params={name: str(value) for name, value in flatten(told).items()},
         curve={(METRICS[name], row["step"]): (row[name], row["at"]) for row in rows for name in METRICS},
-        totals={name: (value, at) for name, value in account["errors"].items()},
+        totals={name: (value, account["tested_at"]) for name, value in account["errors"].items()},
     )
     data = record["data"]["name"]
     runs.log_data(run, data, digest(record["data"]["sha256"]), f"data/packed/{data}")
-    runs.set_status(run, account["status"], at)
+    runs.set_status(run, account["status"], account["ended_at"])
     return run
 
 

@@ -23,7 +23,7 @@ from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.run import run_name
-from ilsvrc_replay.runtime.mlflow_runs import Runs, reason
+from ilsvrc_replay.runtime.mlflow_runs import Runs, reason, refusals
 from ilsvrc_replay.runtime.projection import Account, project
 from ilsvrc_replay.runtime.scratch import locked, root, scratch
 
@@ -44,7 +44,7 @@ def uri(named: str | None = None) -> str:
 def of_training(study: str, run: str, record: dict[str, Any], key: str) -> Account:
     """The account of a training that begins, or that goes on: then what is known of it stays."""
     account = {"study": study, "uri": configured(), "tags": provenance(), "key": key, "run": run, "record": record}
-    state = {"status": "RUNNING", "ended": "", "ended_at": 0, "errors": {}}
+    state = {"status": "RUNNING", "ended": "", "ended_at": 0, "errors": {}, "tested_at": 0}
     known = read(place(key)) or {"at": now(), "curve": []}
     return account | state | {"at": known["at"], "curve": known["curve"]}
 
@@ -59,7 +59,7 @@ def of_files(study: str, run: str, tested: bool) -> Account:
             errors |= {f"test/{protocol}/{name}": measured[name] for name in ("top1_err", "top5_err")}
     return {
         **{"study": study, "uri": configured(), "tags": {"dvc.stage": f"train@{run}"}, "key": "", "run": run},
-        **{"record": files.read_json(folder / "training.json"), "at": at, "errors": errors},
+        **{"record": files.read_json(folder / "training.json"), "at": at, "errors": errors, "tested_at": now()},
         **{"curve": [row | {"step": int(row["step"]), "at": at} for row in rows]},
         **{"status": "FINISHED", "ended": "well", "ended_at": at},
     }
@@ -132,7 +132,8 @@ def left_over() -> Iterator[Account]:
 
 
 def show(account: Account) -> None:
-    project(Runs(uri(account["uri"]), account["study"]), account)
+    with refusals(account.get("run", account["study"])):
+        project(Runs(uri(account["uri"]), account["study"]), account)
 
 
 def alone() -> AbstractContextManager[None]:

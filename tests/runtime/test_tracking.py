@@ -11,6 +11,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -83,12 +84,17 @@ def accounts(place: Path) -> list[Path]:
     return sorted((place / ".scratch/mlflow").glob("*.json"))
 
 
+def draw(training: live.Live, rows: list[dict[str, float]]) -> None:
+    """What a learner with this curve does after a validation."""
+    training.after_validation(SimpleNamespace(curve=rows))
+
+
 def train(name: str = "net-0", key: str | None = None, error: float = 9.0) -> None:
     """A training as stage train does it, with its files."""
     seed = int(name.partition("-")[2])
     with shown(name, RECORD | {"seed": seed}, key or f"key of {name}") as training:
         rows = [ROW | {"val_top1_err": error}]
-        training.draw(rows)
+        draw(training, rows)
         record = RECORD | {"seed": seed, "final": rows[-1], "weights_sha256": f"{seed}" * 64}
         files.write_text(Path("runs") / name / "curves.csv", files.as_csv(rows))
         files.write_json(Path("runs") / name / "training.json", record)
@@ -230,7 +236,7 @@ def kill_one(folder: Path, name: str, key: str) -> None:
     code = f"""if True:
         import os, signal, test_tracking
         with test_tracking.shown({name!r}, test_tracking.RECORD, {key!r}) as training:
-            training.draw([test_tracking.ROW])
+            test_tracking.draw(training, [test_tracking.ROW])
             os.kill(os.getpid(), signal.SIGKILL)"""
     paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     environment = os.environ | {"DVC_ROOT": str(folder), "PYTHONPATH": paths, tracking.LATER: "1"}
@@ -239,7 +245,7 @@ def kill_one(folder: Path, name: str, key: str) -> None:
 
 def test_a_run_that_is_gone_on_with_is_running_again(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit), shown("net-0", RECORD, "abc") as training:
-        training.draw([ROW])
+        draw(training, [ROW])
         raise SystemExit(143)
     with shown("net-0", RECORD, "abc"):
         wait_for(lambda: runs(client, "run")[0].info.status == "RUNNING")
@@ -356,7 +362,7 @@ def test_a_full_disk_is_one_warning(
 
     monkeypatch.setattr(tracking.files, "write_json", full)
     with shown("net-0", RECORD, "abc") as training:
-        training.draw([ROW])
+        draw(training, [ROW])
     said = capsys.readouterr().err
     assert "No space left on device" in said
     assert said.count("\n") == 1
@@ -402,7 +408,7 @@ def test_a_training_ends_without_an_mlflow_that_hangs(
     with tracking.alone():  # as if another process were waiting for a slow server
         started = time.monotonic()
         with shown("net-0", RECORD, "abc") as training:
-            training.draw([ROW])
+            draw(training, [ROW])
         assert time.monotonic() - started < 5
         assert accounts(place)
     training.thread.join(30)

@@ -22,12 +22,12 @@ WAIT, WAIT_KILLED = 15.0, 3.0  # seconds that the end waits for the last sending
 
 
 @contextmanager
-def shown(run: str, record: dict[str, Any], key: str, study: str | None = None) -> Iterator[Live]:
+def shown(run: str, record: dict[str, Any], key: str) -> Iterator[Live]:
     """A training while the block lasts: finished if it ends well, else failed or killed, and why.
 
     One with the same `key`, of a process that was killed, is gone on with.
     """
-    study = study or read_json(Path("resolved/study.json"))["study"]
+    study = read_json(Path("resolved/study.json"))["study"]
     with tracking.held(key):
         live = Live(tracking.of_training(study, run, record, key))
         try:
@@ -51,12 +51,9 @@ class Live(Watcher):
         self.thread.start()
 
     def after_validation(self, learner: Learner) -> None:
-        self.draw(learner.curve)
-
-    def draw(self, curve: list[dict[str, float]]) -> None:
-        """Rows that are there already stay: one that goes on may measure them again."""
-        at = tracking.now()
-        rows = {row["step"]: row | {"at": at} for row in curve} | {row["step"]: row for row in self.account["curve"]}
+        """A row that is there already stays: a training that goes on may measure it again."""
+        known, at = {row["step"]: row for row in self.account["curve"]}, tracking.now()
+        rows = {row["step"]: row | {"at": at} for row in learner.curve} | known
         self.tell(curve=[rows[step] for step in sorted(rows)])
 
     def tell(self, **values: Any) -> None:
@@ -89,7 +86,9 @@ class Live(Watcher):
             self.news.clear()
             last, account = self.ending.is_set(), self.account
             try:
-                caught_up = caught_up or tracking.catch_up() or True
+                if not caught_up:
+                    tracking.catch_up()
+                    caught_up = True
                 tracking.send(account)
                 self.sent = account["status"] != "RUNNING"
             except Exception as error:  # whatever a server, a disk or a client library comes up with

@@ -33,14 +33,6 @@ METRICS = {
 }
 
 
-def project(runs: Runs, account: Account) -> None:
-    """Bring MLflow up to date with an account."""
-    if "board" in account:
-        project_study(runs, account)
-    else:
-        project_training(runs, account)
-
-
 def project_training(runs: Runs, account: Account, parent: Run | None = None) -> Run | None:
     """The child run of a training; None if somebody has deleted it."""
     key, record = account["key"], account["record"]

@@ -24,7 +24,7 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.run import run_name
 from ilsvrc_replay.runtime.mlflow_runs import Runs, reason, refusals
-from ilsvrc_replay.runtime.projection import Account, project
+from ilsvrc_replay.runtime.projection import Account, project_study, project_training
 from ilsvrc_replay.runtime.scratch import locked, root, scratch
 
 LATER = "REPLAY_MLFLOW_LATER"  # set where a later stage will send: a short stage need not load MLflow's client for it
@@ -99,7 +99,7 @@ def sync() -> None:
 def finished() -> Iterator[Account]:
     """The accounts of the study's finished runs by their files, but for those that have another one still."""
     study = load_study()
-    others = {account.get("run") for path in folder().glob("*.json") if (account := read(path))}
+    others = {account.get("run") for account in map(read, folder().glob("*.json")) if account}
     for name in (run_name(*run) for run in study.runs):
         if name not in others and (Path("runs") / name / "training.json").exists():
             yield of_files(study.study, name, tested=False)
@@ -132,6 +132,7 @@ def left_over() -> Iterator[Account]:
 
 
 def show(account: Account) -> None:
+    project = project_study if "board" in account else project_training
     with refusals(account.get("run", account["study"])):
         project(Runs(uri(account["uri"]), account["study"]), account)
 

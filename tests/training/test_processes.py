@@ -158,9 +158,9 @@ HANGS = """
 import os, sys, time
 if "REPLAY_FOLLOWS" in os.environ:
     sys.exit(3)
-from ilsvrc_replay.input.parts import Part
+from ilsvrc_replay.input.world import World
 from ilsvrc_replay.training import processes
-with processes.together(Part(0, 2)):
+with processes.together(World(0, 2)):
     time.sleep(600)
 """
 

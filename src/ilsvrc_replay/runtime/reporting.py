@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ilsvrc_replay.runtime.tracking import Tracker
 from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Watcher
+from ilsvrc_replay.training.loop import Callback
 
 METRICS = {
     "lr": "lr",
@@ -16,10 +16,10 @@ METRICS = {
 }
 
 
-class Reporter(Watcher):
+class Reporter(Callback):
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker
 
-    def after_validation(self, learner: Learner) -> None:
+    def on_validation_end(self, learner: Learner) -> None:
         row = learner.curve[-1]
         self.tracker.log_metrics({name: row[key] for key, name in METRICS.items()}, step=row["step"])

@@ -28,6 +28,6 @@ def row(name: str, claim: Claim, measured: Measured) -> dict[str, str]:
         "claim": claim.claim,
         "verdict": measured.verdict,
         "figure": measured.figure,
-        "source": claim.source,
+        "source": claim.source + (", as transcribed from the paper" if claim.transcribed else ""),
         "caveat": claim.caveat if shown else "",
     }

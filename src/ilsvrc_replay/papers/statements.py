@@ -12,13 +12,17 @@ PATH = Path(__file__).with_name("statements.yaml")
 
 
 class Claim(BaseModel):
-    """A statement about the history, where the right figure stands, and what is right where it is not plainly true."""
+    """A statement about the history, where the right figure stands, and what is right where it is not plainly true.
+
+    `transcribed`: its measure reads what the project wrote down from the paper, not what a built net confirms.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     claim: str
     source: str
     caveat: str = ""
+    transcribed: bool = False
 
 
 @cache

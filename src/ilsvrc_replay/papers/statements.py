@@ -1,4 +1,4 @@
-"""The claims of claims.yaml."""
+"""The claims of statements.yaml."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ class Claim(BaseModel):
 
 @cache
 def claims() -> dict[str, Claim]:
-    """Every claim by its id, in order of claims.yaml."""
+    """Every claim by its id, in order of statements.yaml."""
     content = YAML(typ="safe", pure=True).load(PATH.read_text())
     return TypeAdapter(dict[str, Claim]).validate_python(content)

@@ -26,7 +26,7 @@ def main() -> None:
     files.write_text(results / "index.html", document.render(study, board, claims, trained.weights, drawn, script))
     print(f"{results}/index.html: open it in any browser")
     errors = {f"{row['entry']}/{row['protocol']}/top1_err": row["top1_err"] for row in board["rows"]}
-    tracking.close_study(study.study, trained.weights, errors, results, render.narrow(study, board["rows"]))
+    tracking.close_study(trained.weights, errors, results, render.narrow(study, board["rows"]))
 
 
 if __name__ == "__main__":

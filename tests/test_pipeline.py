@@ -43,6 +43,7 @@ def test_mlflow_has_the_study_with_its_runs(clone: Clone) -> None:
         *(f"results/leaderboard.{kind}" for kind in ("csv", "json", "md")),
         "results/measured.csv",
         "results/params.json",
+        "results/runs.json",
         "results/steps.csv",
         "results/wrong.npz",
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from torch import nn
 
@@ -99,8 +101,35 @@ def test_claims_are_sentences_without_a_verdict() -> None:
     keys = {
         line.strip().split(":")[0] for line in PATH.read_text().splitlines() if line.startswith("  ") and ": " in line
     }
-    assert keys <= {"claim", "source", "caveat"}
-    assert set(Claim.model_fields) == {"claim", "source", "caveat"}
+    assert keys <= {"claim", "source", "caveat", "transcribed"}
+    assert set(Claim.model_fields) == {"claim", "source", "caveat", "transcribed"}
+
+
+class Read(Exception):
+    """A measure asked for what was transcribed."""
+
+
+def test_a_claim_that_reads_a_recipe_or_initial_weights_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_values: object, **_options: object) -> None:
+        raise Read
+
+    def reads(measure: Callable[[], Measured]) -> bool:
+        try:
+            measure()
+        except Read:
+            return True
+        return False
+
+    monkeypatch.setattr(traced, "recipe", read)
+    monkeypatch.setattr(traced, "start", read)
+    reading = {name for name, measure in MEASURES.items() if reads(measure)}
+    assert {"alexnet-recipe", "resnet-starts-with-xavier"} < reading
+    assert reading <= {name for name, claim in claims().items() if claim.transcribed}
+
+
+def test_a_transcribed_claim_is_told_by_its_source(rows: dict[str, dict[str, str]]) -> None:
+    for name, claim in claims().items():
+        assert rows[name]["source"].endswith(", as transcribed from the paper") == claim.transcribed, name
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ RECORD = {
     "param_count": 1234,
     "data": {"name": "digits", "sha256": {"train_images.npy": "a" * 64, "val_images.npy": "b" * 64}},
 }
+RESOLVED = ("entry", "net", "recipe_name", "recipe", "versions")
 ROW = {"step": 5, "epoch": 1.0, "lr": 0.1, "train_loss": 1.0, "val_loss": 2.0, "val_top1_err": 9.0, "val_top5_err": 1.0}
 
 
@@ -45,14 +46,12 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout in which a study named "test" has runs net-0 and net-1."""
+    """A checkout with a resolved study named "test" of one entry, "net"."""
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     files.write_json(Path("resolved/study.json"), {"study": "test"})
-    entries = {"net": {"architecture": "alexnet", "recipe": "modern"}}
-    study = {"study": "test", "dataset": {"name": "digits"}, "entries": entries, "seeds": [0, 1]}
-    files.write_json(Path("params.yaml"), study | {"evaluation": {"protocols": ["single_crop"], "batch_size": 1}})
+    files.write_json(Path("resolved/train/net.json"), {"testing": None} | {key: RECORD[key] for key in RESOLVED})
     return tmp_path
 
 
@@ -86,7 +85,7 @@ def accounts(place: Path) -> list[Path]:
 
 def draw(training: live.Live, rows: list[dict[str, float]]) -> None:
     """What a learner with this curve does after a validation."""
-    training.after_validation(SimpleNamespace(curve=rows))
+    training.on_validation_end(SimpleNamespace(curve=rows))
 
 
 def train(name: str = "net-0", key: str | None = None, error: float = 9.0) -> None:
@@ -109,7 +108,7 @@ def close(names: tuple[str, ...] = ("net-0",), error: float = 8.0) -> None:
     for name in ("index.html", "leaderboard.md", "figures/history.svg"):
         files.write_text(Path("results") / name, "# board")
     board = {"net/single_crop/top1_err": error, "net/ten_crop@100/top1_err": 7.5}
-    tracking.close_study("test", names, board, Path("results"), "# board")
+    tracking.close_study(names, board, Path("results"), "# board")
 
 
 def test_a_study_is_a_parent_with_a_child_for_every_run(client: MlflowClient, place: Path) -> None:
@@ -158,7 +157,7 @@ def test_a_study_is_a_parent_with_a_child_for_every_run(client: MlflowClient, pl
 
 
 def test_what_mlflow_has_is_not_sent_again(client: MlflowClient) -> None:
-    account = tracking.of_training("test", "net-0", RECORD, "key of net-0") | {"curve": [ROW | {"at": 1000}]}
+    account = tracking.of_training("net-0", RECORD, "key of net-0") | {"curve": [ROW | {"at": 1000}]}
     train("net-0")
     close()
     before = everything(client)
@@ -171,16 +170,13 @@ def test_what_mlflow_has_is_not_sent_again(client: MlflowClient) -> None:
     assert run.data.metrics["test/single_crop/top1_err"] == 7.0
 
 
-def test_a_study_is_closed_once(client: MlflowClient, place: Path) -> None:
+def test_a_study_is_closed_once(client: MlflowClient, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train("net-0")
     kept = place / "kept.json"
     (place / ".scratch/mlflow").mkdir(parents=True, exist_ok=True)
     write = tracking.write
-    tracking.write = lambda account: (write(account), shutil.copyfile(accounts(place)[0], kept))
-    try:
-        close()
-    finally:
-        tracking.write = write
+    monkeypatch.setattr(tracking, "write", lambda told: (write(told), shutil.copyfile(accounts(place)[0], kept)))
+    close()
     before = everything(client)
     shutil.copyfile(kept, place / f".scratch/mlflow/{json.loads(kept.read_text())['key']}.json")
     tracking.sync()  # as if the stage had been killed after the last word
@@ -224,7 +220,7 @@ def test_a_killed_run_says_so_and_is_gone_on_with(client: MlflowClient, place: P
 
 def test_a_run_killed_and_gone_on_with_before_mlflow_heard_of_it_is_one(client: MlflowClient) -> None:
     row = ROW | {"step": 3, "at": 1000}
-    tracking.write(tracking.of_training("test", "net-0", RECORD, "abc") | {"curve": [row], "at": 500})
+    tracking.write(tracking.of_training("net-0", RECORD, "abc") | {"curve": [row], "at": 500})
     train("net-0", "abc")
     (run,) = runs(client, "run")
     assert (run.info.status, run.info.start_time) == ("FINISHED", 500)
@@ -270,7 +266,7 @@ def test_many_processes_can_open_a_new_store_at_once(place: Path) -> None:
 
 def test_many_processes_that_send_what_was_left_make_no_run_twice(client: MlflowClient, place: Path) -> None:
     for number in range(4):  # as killed processes leave them
-        tracking.write(tracking.of_training("test", f"net-{number}", RECORD, f"key{number}"))
+        tracking.write(tracking.of_training(f"net-{number}", RECORD, f"key{number}"))
     with ProcessPoolExecutor(4) as pool:
         list(pool.map(tracking.catch_up, [False] * 4))
     assert [run.info.status for run in runs(client, "run")] == ["KILLED"] * 4
@@ -303,17 +299,18 @@ def test_a_server_that_is_not_there_is_one_warning_and_nothing_is_lost(
     assert not accounts(place)
 
 
-def test_a_new_store_gets_the_finished_runs(client: MlflowClient, empty_store: Path, place: Path) -> None:
+def test_a_new_store_gets_the_finished_runs(
+    client: MlflowClient, empty_store: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train("net-0")
-    (place / "mlflow.db").unlink()
+    train("net-1")
+    path = place / "runs/net-1/training.json"
+    files.write_json(path, json.loads(path.read_text()) | {"recipe": {"lr": 0.2}})
     shutil.copyfile(empty_store, place / "new.db")
-    os.environ["MLFLOW_TRACKING_URI"] = "sqlite:///new.db"
-    try:
-        tracking.sync()
-        tracking.sync()
-    finally:
-        del os.environ["MLFLOW_TRACKING_URI"]
-    (run,) = runs(MlflowClient(f"sqlite:///{place}/new.db"), "run")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///new.db")
+    tracking.sync()
+    tracking.sync()
+    (run,) = runs(MlflowClient(f"sqlite:///{place}/new.db"), "run")  # and not net-1, whose parameters were edited
     assert (run.info.status, run.data.tags["weights_sha256"]) == ("FINISHED", "0" * 64)
     assert (run.data.tags["dvc.stage"], run.data.metrics["val/top1_err"]) == ("train@net-0", 9.0)
 
@@ -334,7 +331,6 @@ def test_what_was_kept_goes_to_the_store_of_a_checkout_that_was_moved(
     before, after = tmp_path / "before", tmp_path / "after"
     before.mkdir()
     shutil.copytree(tmp_path / "resolved", before / "resolved")
-    shutil.copy(tmp_path / "params.yaml", before)
     monkeypatch.chdir(before)
     monkeypatch.setenv("DVC_ROOT", str(before))
     (before / "mlflow.db").write_text("no store")

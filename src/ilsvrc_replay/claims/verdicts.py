@@ -1,4 +1,4 @@
-"""The verdicts on the claims of history/claims.yaml that the built nets and arithmetic decide."""
+"""The verdicts on the claims of papers/statements.yaml that the built nets and arithmetic decide."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEASURES = (
 
 
 def judge() -> list[dict[str, str]]:
-    """A row for every claim, in order of claims.yaml: id, claim, verdict, figure, source, caveat."""
+    """A row for every claim, in order of statements.yaml: id, claim, verdict, figure, source, caveat."""
     return [row(name, claim, MEASURES[name]()) for name, claim in claims().items()]
 
 
@@ -28,6 +28,6 @@ def row(name: str, claim: Claim, measured: Measured) -> dict[str, str]:
         "claim": claim.claim,
         "verdict": measured.verdict,
         "figure": measured.figure,
-        "source": claim.source,
+        "source": claim.source + (", as transcribed from the paper" if claim.transcribed else ""),
         "caveat": claim.caveat if shown else "",
     }

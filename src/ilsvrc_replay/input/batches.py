@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ilsvrc_replay.input import seeding
-from ilsvrc_replay.input.parts import WHOLE, Part
+from ilsvrc_replay.input.world import ALONE, World
 from ilsvrc_replay.packed.shards import Shards
 
 SHARE = 0.5  # of a GPU's free memory that images may take
@@ -55,7 +55,7 @@ class TrainingBatches:
 
     Intervals have `interval` batches. Batch number k of a run depends on (seed, k) alone, never on what came before, so
     that setting `next` is all it takes to go on where a killed run was. The last images of an epoch that fill no batch
-    are left out of it; every epoch has an order of its own. Of several processes each takes its `part` of every batch.
+    are left out of it; every epoch has an order of its own. Of several processes each takes its rows of every batch.
     """
 
     def __init__(
@@ -67,9 +67,9 @@ class TrainingBatches:
         interval: int,
         seed: int,
         view: View,
-        part: Part = WHOLE,
+        world: World = ALONE,
     ) -> None:
-        self.images, self.labels, self.view, self.part = images, labels, view, part
+        self.images, self.labels, self.view, self.world = images, labels, view, world
         self.batch_size, self.interval, self.seed = batch_size, interval, seed
         self.batches_per_epoch = len(labels) // batch_size
         self.next = 0
@@ -90,15 +90,15 @@ class TrainingBatches:
             epoch, position = divmod(number, self.batches_per_epoch)
             if epoch != current:
                 current, order = epoch, self.order(epoch)
-            yield order[position * self.batch_size : (position + 1) * self.batch_size][self.part.of(self.batch_size)]
+            yield order[position * self.batch_size : (position + 1) * self.batch_size][self.world.rows(self.batch_size)]
 
     def order(self, epoch: int) -> Tensor:
-        generator = torch.Generator().manual_seed(seeding.key(self.seed, epoch)[0])
+        generator = seeding.generator(self.seed, epoch)
         return torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
 
 
 class OrderedBatches:
-    """Every image of the `part` once, in order; the last batch may be smaller."""
+    """Every image of the process once, in order; the last batch may be smaller."""
 
     def __init__(
         self,
@@ -107,10 +107,10 @@ class OrderedBatches:
         *,
         batch_size: int,
         view: Callable[[Tensor], Tensor],
-        part: Part = WHOLE,
+        world: World = ALONE,
     ) -> None:
         self.images, self.labels, self.batch_size, self.view = images, labels, batch_size, view
-        self.mine = part.of(len(labels))
+        self.mine = world.rows(len(labels))
 
     def __len__(self) -> int:
         return math.ceil((self.mine.stop - self.mine.start) / self.batch_size)

@@ -1,4 +1,4 @@
-"""What the study must know of one net to construct it; what was published about it stands in history/published.yaml."""
+"""What the study must know of one net to construct it; what was published about it stands in papers/published.yaml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The claims of measured.yaml."""
+"""The claims of trials.yaml."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
 
 
 class Trial(BaseModel):
-    """A claim about two entries of a study that their errors decide: one of three kinds, see measured.yaml."""
+    """A claim about two entries of a study that their errors decide: one of three kinds, see trials.yaml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,6 +60,6 @@ class Trial(BaseModel):
 
 @cache
 def trials() -> dict[str, Trial]:
-    """Every claim by its id, in order of measured.yaml."""
+    """Every claim by its id, in order of trials.yaml."""
     content = YAML(typ="safe", pure=True).load(PATH.read_text())
     return TypeAdapter(dict[str, Trial]).validate_python(content)

@@ -79,15 +79,14 @@ class Launcher:
             print("everything is up to date")
             return
         previous = signal.signal(signal.SIGTERM, interrupt)
-        self.watcher.__enter__()
         try:
-            self.work(study, todo)
+            with self.watcher:
+                self.work(study, todo)
         except KeyboardInterrupt:
             self.stop()
             raise
         finally:
             self.pool.shutdown()
-            self.watcher.__exit__(None, None, None)
             signal.signal(signal.SIGTERM, previous)
 
     def work(self, study: Study, todo: set[str]) -> None:

@@ -6,15 +6,13 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.files import read_json
 from ilsvrc_replay.runtime import tracking
 from ilsvrc_replay.runtime.projection import Account
 from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Watcher
+from ilsvrc_replay.training.loop import Callback
 
 SHORT = 120.0  # seconds within which a training ends that leaves it to a later stage to send
 PAUSE = 10.0  # seconds from one sending to the next, whether it went well or not
@@ -27,9 +25,8 @@ def shown(run: str, record: dict[str, Any], key: str) -> Iterator[Live]:
 
     One with the same `key`, of a process that was killed, is gone on with.
     """
-    study = read_json(Path("resolved/study.json"))["study"]
     with tracking.held(key):
-        live = Live(tracking.of_training(study, run, record, key))
+        live = Live(tracking.of_training(run, record, key))
         try:
             yield live
         except BaseException as error:
@@ -40,7 +37,7 @@ def shown(run: str, record: dict[str, Any], key: str) -> Iterator[Live]:
         live.end("FINISHED", "well", WAIT)
 
 
-class Live(Watcher):
+class Live(Callback):
     """Nothing here waits for MLflow but the end, and no failure ends the training: the first one is a warning."""
 
     def __init__(self, account: Account) -> None:
@@ -50,7 +47,7 @@ class Live(Watcher):
         self.thread = threading.Thread(target=self.work, daemon=True)
         self.thread.start()
 
-    def after_validation(self, learner: Learner) -> None:
+    def on_validation_end(self, learner: Learner) -> None:
         """A row that is there already stays: a training that goes on may measure it again."""
         known, at = {row["step"]: row for row in self.account["curve"]}, tracking.now()
         rows = {row["step"]: row | {"at": at} for row in learner.curve} | known

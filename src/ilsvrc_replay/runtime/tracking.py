@@ -21,8 +21,6 @@ from typing import Any
 
 from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.params import load_study
-from ilsvrc_replay.run import run_name
 from ilsvrc_replay.runtime.mlflow_runs import Runs, reason, refusals
 from ilsvrc_replay.runtime.projection import Account, project_study, project_training
 from ilsvrc_replay.runtime.scratch import locked, root, scratch
@@ -41,48 +39,50 @@ def uri(named: str | None = None) -> str:
     return f"sqlite:///{root() / path}" if sqlite else named
 
 
-def of_training(study: str, run: str, record: dict[str, Any], key: str) -> Account:
+def new(key: str, **values: Any) -> Account:
+    """What every account says, and `values`."""
+    study = files.read_json(Path("resolved/study.json"))["study"]
+    return {"key": key, "study": study, "uri": configured(), "at": now()} | values
+
+
+def of_training(run: str, record: dict[str, Any], key: str) -> Account:
     """The account of a training that begins, or that goes on: then what is known of it stays."""
-    account = {"study": study, "uri": configured(), "tags": provenance(), "key": key, "run": run, "record": record}
-    state = {"status": "RUNNING", "ended": "", "ended_at": 0, "errors": {}, "tested_at": 0}
-    known = read(place(key)) or {"at": now(), "curve": []}
-    return account | state | {"at": known["at"], "curve": known["curve"]}
+    before = read(place(key)) or {"at": now(), "curve": []}
+    known = {"run": run, "record": record, "tags": provenance(), "at": before["at"], "curve": before["curve"]}
+    return new(key, **known, status="RUNNING", ended="", ended_at=0, errors={}, tested_at=0)
 
 
-def of_files(study: str, run: str, tested: bool) -> Account:
+def of_files(run: str, tested: bool) -> Account:
     """The account of a finished training by its files; with its test errors, if it has been `tested` since."""
     folder, errors = Path("runs") / run, {}
-    at = int((folder / "training.json").stat().st_mtime * 1000)
+    record, at = files.read_json(folder / "training.json"), int((folder / "training.json").stat().st_mtime * 1000)
     rows = [{name: float(value) for name, value in row.items()} for row in files.read_csv(folder / "curves.csv")]
+    curve = [row | {"step": int(row["step"]), "at": at} for row in rows]
     for protocol, measured in (files.read_json(Path("metrics") / f"{run}.json") if tested else {}).items():
         if isinstance(measured, dict):
             errors |= {f"test/{protocol}/{name}": measured[name] for name in ("top1_err", "top5_err")}
-    return {
-        **{"study": study, "uri": configured(), "tags": {"dvc.stage": f"train@{run}"}, "key": "", "run": run},
-        **{"record": files.read_json(folder / "training.json"), "at": at, "errors": errors, "tested_at": now()},
-        **{"curve": [row | {"step": int(row["step"]), "at": at} for row in rows]},
-        **{"status": "FINISHED", "ended": "well", "ended_at": at},
-    }
+    state = {"status": "FINISHED", "ended": "well", "ended_at": at, "errors": errors, "tested_at": now()}
+    tags = {"dvc.stage": f"train@{run}"}  # by which code is not known
+    return new("", run=run, record=record, tags=tags, at=at, curve=curve, **state)
 
 
-def close_study(study: str, runs: Iterable[str], board: dict[str, float], results: Path, note: str) -> None:
+def close_study(runs: Iterable[str], board: dict[str, float], results: Path, note: str) -> None:
     """Show the study as it is now, which ends an execution: the board, the runs with their test errors, the models.
 
     Returns when MLflow has it, with all that was left over before, or fails.
     """
     path = results.absolute()  # kept from the checkout's root, which may be moved; DVC's temporary ones stay whole
-    account = {"study": study, "uri": configured(), "tags": provenance(), "key": uuid.uuid4().hex, "at": now()}
-    account |= {"results": str(path.relative_to(root()) if path.is_relative_to(root()) else path), "note": note}
-    account |= {"status": "FINISHED", "board": board, "runs": [of_files(study, run, tested=True) for run in runs]}
+    folder = str(path.relative_to(root()) if path.is_relative_to(root()) else path)
+    shown = {"board": board, "results": folder, "note": note, "runs": [of_files(run, tested=True) for run in runs]}
     try:
-        write(account)
+        write(new(uuid.uuid4().hex, tags=provenance(), status="FINISHED", **shown))
         catch_up()
     except Exception as error:  # whatever a server, a disk or a client library comes up with
         warn(error)
 
 
 def sync() -> None:
-    """Bring every MLflow up to date with what was kept for it, and that of now with all finished runs of the study.
+    """Bring every MLflow up to date with what was kept for it, and that of now with the study's finished runs.
 
     Raises StudyError if one cannot be reached.
     """
@@ -97,12 +97,15 @@ def sync() -> None:
 
 
 def finished() -> Iterator[Account]:
-    """The accounts of the study's finished runs by their files, but for those that have another one still."""
-    study = load_study()
+    """The accounts of the finished runs that are as stage resolve says, but for those that have another one still."""
     others = {account.get("run") for account in map(read, folder().glob("*.json")) if account}
-    for name in (run_name(*run) for run in study.runs):
-        if name not in others and (Path("runs") / name / "training.json").exists():
-            yield of_files(study.study, name, tested=False)
+    for path in sorted(Path("runs").glob("*/training.json")):
+        record, run = files.read_json(path), path.parent.name
+        resolved = Path("resolved/train") / f"{record['entry']}.json"
+        wanted = files.read_json(resolved) if resolved.exists() else {"entry": None}
+        current = all(record.get(key) == wanted[key] for key in wanted.keys() - {"testing", "weights"})
+        if current and run not in others:
+            yield of_files(run, tested=False)
 
 
 def send(account: Account) -> None:

@@ -186,15 +186,8 @@ def disk() -> Finding:
 
 
 def imports(module: str) -> bool:
-    """Whether a module can be imported, tried in a fork: a failed import leaves half a module behind."""
-    child = os.fork()
-    if child == 0:
-        try:
-            importlib.import_module(module)
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-    return os.waitpid(child, 0)[1] == 0
+    """Whether a module can be imported, tried elsewhere: a failed import leaves half a module behind."""
+    return subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True).returncode == 0
 
 
 def said(*command: str) -> str | None:

@@ -21,6 +21,7 @@ from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.runtime import live, tracking
 from ilsvrc_replay.runtime.live import shown
+from ilsvrc_replay.runtime.scratch import locked
 
 RECORD = {
     "entry": "net",
@@ -245,7 +246,7 @@ def test_a_run_that_is_gone_on_with_is_running_again(client: MlflowClient, monke
         raise SystemExit(143)
     with shown("net-0", RECORD, "abc"):
         wait_for(lambda: runs(client, "run")[0].info.status == "RUNNING")
-        tracking.catch_up(everything=True)
+        tracking.send(everything=True)
         assert runs(client, "run")[0].info.status == "RUNNING", "which is no killed one: its process lives"
 
 
@@ -268,7 +269,8 @@ def test_many_processes_that_send_what_was_left_make_no_run_twice(client: Mlflow
     for number in range(4):  # as killed processes leave them
         tracking.write(tracking.of_training(f"net-{number}", RECORD, f"key{number}"))
     with ProcessPoolExecutor(4) as pool:
-        list(pool.map(tracking.catch_up, [False] * 4))
+        for sending in [pool.submit(tracking.send) for _ in range(4)]:
+            sending.result()
     assert [run.info.status for run in runs(client, "run")] == ["KILLED"] * 4
     assert len(runs(client, "study")) == 1
     assert not accounts(place)
@@ -401,7 +403,7 @@ def test_a_training_ends_without_an_mlflow_that_hangs(
     client: MlflowClient, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "WAIT", 0.1)
-    with tracking.alone():  # as if another process were waiting for a slow server
+    with locked(place / ".scratch/mlflow/lock"):  # as if another process were waiting for a slow server
         started = time.monotonic()
         with shown("net-0", RECORD, "abc") as training:
             draw(training, [ROW])

@@ -77,15 +77,11 @@ class Live(Callback):
         """Send what is new, until the end is sent."""
         if os.environ.get(tracking.LATER) and self.ending.wait(SHORT):
             return
-        caught_up = False
         while not self.sent:
             self.news.wait()
             self.news.clear()
             last, account = self.ending.is_set(), self.account
             try:
-                if not caught_up:
-                    tracking.catch_up()
-                    caught_up = True
                 tracking.send(account)
                 self.sent = account["status"] != "RUNNING"
             except Exception as error:  # whatever a server, a disk or a client library comes up with

@@ -76,7 +76,7 @@ def close_study(runs: Iterable[str], board: dict[str, float], results: Path, not
     shown = {"board": board, "results": folder, "note": note, "runs": [of_files(run, tested=True) for run in runs]}
     try:
         write(new(uuid.uuid4().hex, tags=provenance(), status="FINISHED", **shown))
-        catch_up()
+        send()
     except Exception as error:  # whatever a server, a disk or a client library comes up with
         warn(error)
 
@@ -87,9 +87,8 @@ def sync() -> None:
     Raises StudyError if one cannot be reached.
     """
     try:
-        catch_up(everything=True)
-        for account in finished():
-            send(account)
+        send(everything=True)
+        send(*finished())
     except StudyError:
         raise
     except Exception as error:  # whatever a server, a disk or a client library comes up with
@@ -108,14 +107,12 @@ def finished() -> Iterator[Account]:
             yield of_files(run, tested=False)
 
 
-def send(account: Account) -> None:
-    with alone():
-        show(account)
+def send(*accounts: Account, everything: bool = False) -> None:
+    """Bring MLflow up to date with what processes that have ended left for it, oldest first, and with `accounts`.
 
-
-def catch_up(everything: bool = False) -> None:
-    """Send what processes that have ended left for the MLflow of now, or for any, oldest first."""
-    with alone():
+    One process at a time: those that begin a store, or an execution's parent run, at once would make two.
+    """
+    with locked(folder() / "lock"):
         for account in sorted(left_over(), key=lambda account: account["at"]):
             if everything or uri(account["uri"]) == uri():
                 last = account["curve"][-1] if account.get("curve") else account
@@ -124,6 +121,8 @@ def catch_up(everything: bool = False) -> None:
                 with suppress(StudyError), held(account["key"], "it is gone on with"):
                     if read(place(account["key"])) == account:
                         forget(account["key"])
+        for account in accounts:
+            show(account)
 
 
 def left_over() -> Iterator[Account]:
@@ -138,11 +137,6 @@ def show(account: Account) -> None:
     project = project_study if "board" in account else project_training
     with refusals(account.get("run", account["study"])):
         project(Runs(uri(account["uri"]), account["study"]), account)
-
-
-def alone() -> AbstractContextManager[None]:
-    """One process at a time: those that begin a store, or an execution's parent run, at once would make two."""
-    return locked(folder() / "lock")
 
 
 def held(key: str, refusal: str | None = None) -> AbstractContextManager[None]:

@@ -18,7 +18,7 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation import image_files
 from ilsvrc_replay.evaluation.plans import parse, tested_on
 from ilsvrc_replay.evaluation.protocols import Examiner, predict
-from ilsvrc_replay.models import library_weights, registry
+from ilsvrc_replay.models import input_scale, library_weights, registry
 from ilsvrc_replay.models.counting import count_macs, count_parameters
 from ilsvrc_replay.originals.original import Pictures
 from ilsvrc_replay.packed.packed_data import Packed
@@ -48,7 +48,7 @@ def evaluate(
     }
     load_weights(net, folder / WEIGHTS)
     net.to(device=device, memory_format=torch.channels_last).eval()
-    pixels = packed.pixels(device, registry.find(run.net.architecture).normalisation)
+    pixels = input_scale.pixels_for(net, registry.find(run.net.architecture), packed, device)
     recipe = files.read_json(folder / RECORD)["recipe"]  # weights from a file have none
     test_scale = recipe["test_scale"] if recipe else 1.0
     examiner = Examiner(net, pixels, shape["image_size"], test_scale)

@@ -43,6 +43,7 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
         f" {baseline['linear_top1_err']:.2f} %; top-5 {baseline['chance_top5_err']:.1f} %"
         f" and {baseline['linear_top5_err']:.2f} %.",
         f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson for one seed, over seeds for several.",
+        *reductions(study, rows),
         *findings(rows, baseline),
         *history(board),
         *decided(board),
@@ -54,6 +55,20 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
         "Made by `dvc repro`; a single row's net by `dvc repro train@ENTRY-SEED`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def reductions(study: Study, rows: list[Row]) -> list[str]:
+    """The entries whose images are reduced otherwise than the study's, which changes what they cost beside others."""
+    departing = {
+        row["entry"]: row["compact"] for row in rows if row["kind"] == "single" and row["compact"] != study.compact
+    }
+    if not departing:
+        return []
+    named = ", ".join(f"{entry} by {factor}" for entry, factor in departing.items())
+    return [
+        f"The study lowers every net's total stride by {study.compact}; these depart from it: {named}. Their"
+        " multiply-adds do not stand to the others' as in the papers."
+    ]
 
 
 def findings(rows: list[Row], baseline: dict[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.input.batches import OrderedBatches, TrainingBatches, resident
 from ilsvrc_replay.input.views import test_view, training_view
 from ilsvrc_replay.input.world import ALONE, World
-from ilsvrc_replay.models import registry
+from ilsvrc_replay.models import input_scale, registry
 from ilsvrc_replay.models.counting import count_macs, count_parameters
 from ilsvrc_replay.models.initial_weights import materialise, set_dropout
 from ilsvrc_replay.packed.packed_data import Packed
@@ -70,13 +70,14 @@ def set_up(run: Run, seed: int, packed: Packed, world: World = ALONE) -> Job:
     if compute.precision == "fp16" and device.type == "cpu":
         raise StudyError("compute.precision is fp16, which CPUs do not train in: use bf16 or fp32")
     architecture = registry.find(run.net.architecture)
-    pixels = packed.pixels(device, architecture.normalisation)
     net, factor = registry.build_net(run.net, packed.shape)
+    pixels = input_scale.pixels_for(net, architecture, packed, device)
     counts = {
         "param_count": count_parameters(net),
         "macs": count_macs(net, packed.shape["image_size"], packed.shape["channels"]),
     }
-    materialise(net, architecture, recipe.init, seed, recipe.zero_residuals, recipe.norm_bias)
+    gain = input_scale.initial_gain(net, architecture, packed)
+    materialise(net, architecture, recipe.init, seed, recipe.zero_residuals, recipe.norm_bias, gain)
     set_dropout(net, recipe.dropout)
 
     images, labels = resident(packed.images("train"), device), packed.labels("train").to(device)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.models import input_scale, registry
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
@@ -84,7 +85,8 @@ def against_loaders(study: Study, entry: str, jpegs: Path, seconds: float, round
     """The real loop on the packed JPEG files, and the same net's bare step fed with the files by both libraries."""
     packed = packed_data.load(jpegs / "packed")
     job = fit.set_up(resolve(study, entry), study.seeds[0], packed)
-    pixels = packed.pixels(job.device)
+    architecture = registry.find(job.record["net"]["architecture"])
+    pixels = input_scale.pixels_for(job.learner.net, architecture, packed, job.device)
     taken = []
     for _ in range(rounds):
         speeds = {"project": stepping.real_loop(job, seconds)}

@@ -37,7 +37,7 @@ class Layer(NamedTuple):
         return self.module.weight.numel() * prod(self.outputs[1:])
 
 
-class Net:
+class Traced:
     """A net on the meta device, in test mode, that reads images of `input_size` px."""
 
     def __init__(self, module: nn.Module, input_size: int) -> None:
@@ -110,10 +110,10 @@ class Net:
 
 
 @cache
-def find(name: str) -> Net:
+def find(name: str) -> Traced:
     """The net `name` as published."""
     architecture = registry.find(name)
-    return Net(registry.on_meta(architecture), architecture.input_size)
+    return Traced(registry.on_meta(architecture), architecture.input_size)
 
 
 def start(name: str, width: float) -> nn.Module:

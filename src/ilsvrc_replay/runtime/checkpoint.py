@@ -30,14 +30,14 @@ from ilsvrc_replay.input.rank import FOLLOWS
 from ilsvrc_replay.runtime.orphans import GRACE
 from ilsvrc_replay.runtime.scratch import locked, scratch
 from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Watcher
+from ilsvrc_replay.training.loop import StateKeeper
 
 AT_INTERVALS, WITHIN = 10, 300  # seconds since the last state after which one is kept: between intervals, within one
 SHARE = 0.01  # of the training's time that keeping may take
 EVERY = "REPLAY_KEEP_SECONDS"  # an environment variable in place of both; it changes no result
 
 
-class Keeper(Watcher):
+class Keeper(StateKeeper):
     """Keeps the state of a training in `folder`: now and then, and at once when the process is told to stop."""
 
     def __init__(self, folder: Path) -> None:

@@ -25,11 +25,10 @@ from ilsvrc_replay.models.counting import count_macs, count_parameters
 from ilsvrc_replay.models.initial_weights import materialise, set_dropout
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.run import Compute, Run
-from ilsvrc_replay.runtime.checkpoint import Keeper
 from ilsvrc_replay.training import loop
 from ilsvrc_replay.training.data_parallel import has_batch_norm
 from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Watcher
+from ilsvrc_replay.training.loop import StateKeeper, Watcher
 from ilsvrc_replay.training.processes import check_same_start, fabric_options
 
 VALIDATED_AT_ONCE = 500  # images; a constant, as the losses of val round by it
@@ -132,7 +131,7 @@ def check_part(entry: str, net: nn.Module, batch_size: int, val_images: int, par
         )
 
 
-def run(job: Job, watchers: Sequence[Watcher] = (), keeper: Keeper | None = None) -> nn.Module:
+def run(job: Job, watchers: Sequence[Watcher] = (), keeper: StateKeeper | None = None) -> nn.Module:
     """Train, from what `keeper` has kept if it has; returns the net on the CPU.
 
     Raises StudyError if the training diverges or does not fit into memory.

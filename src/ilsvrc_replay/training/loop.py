@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 from ilsvrc_replay.input.batches import OrderedBatches, TrainingBatches
 from ilsvrc_replay.training.learner import Batch, Learner
@@ -23,6 +25,18 @@ class Watcher:
     def after_validation(self, learner: Learner) -> None: ...
 
     def on_end(self, learner: Learner) -> None: ...
+
+
+class StateKeeper(Watcher):
+    """A watcher that keeps a training's state, for a later process to go on from."""
+
+    def load(self) -> dict[str, Any] | None:
+        """The kept state, if there is one."""
+        raise NotImplementedError
+
+    def listening(self) -> AbstractContextManager[None]:
+        """Take a signal to end, as long as the block lasts, for a request to keep the state first."""
+        raise NotImplementedError
 
 
 def train(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from clone import Clone, finish
+from made_recipes import plain
 
 from ilsvrc_replay.datasets import digits
 from ilsvrc_replay.layers.compat import make_torchvision_importable
@@ -17,8 +18,6 @@ from ilsvrc_replay.params import Study
 from ilsvrc_replay.prepare import pack_arrays
 
 make_torchvision_importable()
-
-FAMILIES = {"alexnet": "alexnet", "zfnet": "zfnet", "vgg16": "vgg", "googlenet": "googlenet", "resnet50": "resnet"}
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +73,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> packed_data.Packed:
 
 def make_study(architecture: str = "alexnet", **entry: Any) -> Study:
     """A study of one entry called "net"."""
-    values = {"architecture": architecture, "family": FAMILIES[architecture], "recipe": "modern", "width": 0.125}
+    values = {"architecture": architecture, "recipe": "modern", "width": 0.125, "compact": "auto"}
     return Study.model_validate(
         {
             "study": "test",
@@ -82,7 +81,7 @@ def make_study(architecture: str = "alexnet", **entry: Any) -> Study:
             "compute": {"device": "cpu", "threads": 1},
             "evaluation": {"protocols": ["single_crop"], "batch_size": 500},
             "seeds": [0],
-            "entries": {"net": values | entry},
+            "entries": {"net": values | plain(entry)},
         }
     )
 

@@ -28,7 +28,8 @@ from ilsvrc_replay.originals.original import Original
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.prepare import pack_arrays
-from ilsvrc_replay.recipes.check import check
+from ilsvrc_replay.recipes.check import check, check_libraries
+from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit
 
 STUDY = Path(__file__).parents[1] / "pipelines/studies/miniature.yaml"
@@ -73,7 +74,6 @@ PARAMS = [
     ("entries.alexnet.architecture", "alexnett", "alexnett"),
     ("entries.alexnet.architecture", "torchvision/alexnett", "torchvision/alexnett"),
     ("entries.alexnet.architecture", "keras/alexnet", "keras"),
-    ("entries.alexnet.family", "resnet", "entries.alexnet.family"),
     ("entries.alexnet.width", 0, "entries.alexnet.width"),
     ("entries.alexnet.epochs", -2.0, "entries.alexnet.epochs"),
     ("entries.alexnet.batch_size", 1, "entries.alexnet.batch_size"),
@@ -94,7 +94,13 @@ def test_params(key: str, value: Any, named: str, tmp_path: Path) -> None:
         place = place[parent]
     place[last] = value
     YAML().dump(content, tmp_path / "params.yaml")
-    refused(lambda: check(load_study(tmp_path / "params.yaml")), tmp_path, named)
+
+    def look() -> None:
+        study = load_study(tmp_path / "params.yaml")
+        check(study)
+        check_libraries(study)
+
+    refused(look, tmp_path, named)
 
 
 @pytest.mark.parametrize("content", [b"", b"- a\n- b", b"a: 1\na: 2", b"\t", b"\xff\xfe\x00", b"study: {"], ids=repr)
@@ -107,17 +113,14 @@ ENTRIES = [
     ({"width": 0.1}, "width"),
     ({"compact": 1}, "compact"),
     ({"batch_size": 4096}, "batch_size"),
-    ({"architecture": "torchvision/vit_b_16", "family": "library", "width": 1.0}, "32 px"),
+    ({"architecture": "torchvision/vit_b_16", "width": 1.0}, "32 px"),
 ]
 
 
 @pytest.mark.parametrize(("change", "named"), ENTRIES, ids=lambda value: str(value)[:30])
 def test_an_entry_that_does_not_fit_its_data(change: dict, named: str, packed: packed_data.Packed) -> None:
-    study = make_study()
-    entry = study.entries["net"].model_copy(update=change)
-    study = study.model_copy(update={"entries": {"net": entry}})
-    study.entries["net"].model_fields_set.update(change)
-    refused(lambda: fit.set_up(study, "net", 0, packed), packed.folder, named)
+    study = make_study(**change)
+    refused(lambda: fit.set_up(resolve(study, "net"), 0, packed), packed.folder, named)
 
 
 ARCHIVES: dict[str, tuple[Callable[[Path], Any], str]] = {
@@ -245,7 +248,7 @@ def test_packed_sets(kind: str, packed: packed_data.Packed, tmp_path: Path) -> N
     damage, named = PACKED[kind]
     shutil.copytree(packed.folder, tmp_path / "packed")
     damage(tmp_path / "packed")
-    refused(lambda: fit.set_up(make_study(), "net", 0, packed_data.load(tmp_path / "packed")), tmp_path, named)
+    refused(lambda: fit.set_up(resolve(make_study(), "net"), 0, packed_data.load(tmp_path / "packed")), tmp_path, named)
 
 
 def changed(path: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
@@ -284,4 +287,4 @@ def test_weights(kind: str, packed: packed_data.Packed, tmp_path: Path) -> None:
     (tmp_path / "training.json").write_text('{"recipe": {"test_scale": 1.0}}')
     (tmp_path / "net-0.npz").write_bytes(b"an earlier run's")
     damage(path)
-    refused(lambda: evaluate(study, "net", packed, tmp_path, tmp_path / "net-0.npz"), tmp_path, named)
+    refused(lambda: evaluate(resolve(study, "net"), packed, tmp_path, tmp_path / "net-0.npz"), tmp_path, named)

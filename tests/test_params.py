@@ -57,7 +57,7 @@ def test_every_study_is_valid_and_named_like_its_file(path: Path) -> None:
         ),
         (
             {"dataset.name": "fashion"},
-            "dataset.name is 'fashion': input should be 'fashion-mnist', 'digits', 'cifar10'",
+            "dataset.name: there is no data set 'fashion'; there are cifar10, digits, fashion-mnist",
         ),
         ({"dataset.image_size": 8}, "dataset.image_size is 8: input should be greater than or equal to 28"),
         ({"seeds": [0, 0]}, "seeds: the same seed stands there twice"),
@@ -79,7 +79,10 @@ def test_a_bad_value_is_named(change: dict[str, Any], message: str, tmp_path: Pa
     ("change", "message"),
     [
         ({"entries.vgg16.architecture": "vgg61"}, "entries.vgg16: there is no architecture 'vgg61'; the nearest names"),
-        ({"entries.vgg16.family": "alexnet"}, "entries.vgg16.family is alexnet, but vgg16 is of family vgg"),
+        (
+            {"entries.resnet50.protocols": ["dense_3_scales"], "entries.resnet50.architecture": "googlenet"},
+            "entries.resnet50: the protocol dense_3_scales is for",
+        ),
     ],
 )
 def test_an_entry_that_names_no_net_is_named(change: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import drawn
 import pytest
 from ruamel.yaml import YAML
 
-from ilsvrc_replay.datasets import catalogue, imagenet, imagenet_val
+from ilsvrc_replay.datasets import imagenet, imagenet_val
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.files import sha256
@@ -19,6 +19,8 @@ from ilsvrc_replay.originals import devkit
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.prepare import pack_images
+from ilsvrc_replay.prepare.pack import pack
+from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit, outputs
 
 WNIDS = ("n01440764", "n01443537", "n01484850")
@@ -147,18 +149,18 @@ def test_a_net_learns_and_is_tested_from_the_archives(archives: Path, tmp_path: 
     content = YAML(typ="safe").load((Path(__file__).parents[2] / "pipelines/studies/miniature.yaml").read_text())
     content["dataset"] = {"name": "imagenet", "image_size": 32, "stored_size": 37, "val_images": 3, "storage": storage}
     content["dataset"]["folder"] = str(archives)
-    content["entries"] = {"alexnet": content["entries"]["alexnet"]}
+    content["entries"] = {"alexnet": {"compact": 4}}
     content["entries"]["alexnet"] |= {"batch_size": 5, "epochs": 20.0, "crop": {"kind": "resize"}, "test_scale": 8 / 7}
     content["evaluation"] |= {"protocols": ["single_crop", "ten_crop"], "ensembles": {}}
     study = Study.model_validate(content)
     raw, target, run = (tmp_path / name for name in ("raw", "packed", "run"))
     raw.mkdir()
     target.mkdir()
-    catalogue.acquire(study.dataset, raw)
-    catalogue.pack(study.dataset, raw, target)
+    study.dataset.acquire(raw)
+    pack(study.dataset, raw, target)
     result = packed_data.load(target)
-    job = fit.set_up(study, "alexnet", 0, result)
+    job = fit.set_up(resolve(study, "alexnet"), 0, result)
     outputs.write(run, fit.run(job), job.learner.curve, job.record)
-    metrics = evaluate(study, "alexnet", result, run, tmp_path / "predictions.npz")
+    metrics = evaluate(resolve(study, "alexnet"), result, run, tmp_path / "predictions.npz")
     assert metrics["ten_crop"]["images"] == 9
     assert job.learner.curve[-1]["train_loss"] < job.learner.curve[0]["train_loss"]

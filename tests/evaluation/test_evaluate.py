@@ -16,6 +16,7 @@ from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.files import sha256
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
+from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit, outputs
 
 
@@ -24,7 +25,7 @@ def trained(
     study: Callable[..., Study], packed: Packed, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Study, Path]:
     made, folder = study("alexnet", epochs=2.0, lr=0.001), tmp_path_factory.mktemp("run")
-    job = fit.set_up(made, "net", 0, packed)
+    job = fit.set_up(resolve(made, "net"), 0, packed)
     outputs.write(folder, fit.run(job), job.learner.curve, job.record)
     return made, folder
 
@@ -32,7 +33,7 @@ def trained(
 def test_predictions_cover_every_test_image_once(trained: tuple[Study, Path], packed: Packed, tmp_path: Path) -> None:
     study, folder = trained
     predictions = tmp_path / "net-0.npz"
-    metrics = evaluate(study, "net", packed, folder, predictions)
+    metrics = evaluate(resolve(study, "net"), packed, folder, predictions)
     saved = np.load(predictions)
     assert saved["single_crop"].shape == (500, 10)
     assert saved["single_crop"].dtype == np.float32
@@ -49,7 +50,7 @@ def test_other_images_have_their_own_labels(trained: tuple[Study, Path], packed:
     study, folder = trained
     evaluation = study.evaluation.model_copy(update={"protocols": ["validation_images", "training_images@100"]})
     study = study.model_copy(update={"evaluation": evaluation})
-    metrics = evaluate(study, "net", packed, folder, tmp_path / "net-0.npz")
+    metrics = evaluate(resolve(study, "net"), packed, folder, tmp_path / "net-0.npz")
     with (folder / outputs.CURVES).open() as curve:
         last = list(csv.DictReader(curve))[-1]
     assert metrics["validation_images"]["top1_err"] == float(last["val_top1_err"])
@@ -64,12 +65,12 @@ def test_the_batch_size_changes_no_error_and_the_time_no_byte(
     trained: tuple[Study, Path], packed: Packed, tmp_path: Path
 ) -> None:
     study, folder = trained
-    first = evaluate(study, "net", packed, folder, tmp_path / "a.npz")
+    first = evaluate(resolve(study, "net"), packed, folder, tmp_path / "a.npz")
     time.sleep(2.1)  # a zip file counts time in steps of two seconds
-    evaluate(study, "net", packed, folder, tmp_path / "b.npz")
+    evaluate(resolve(study, "net"), packed, folder, tmp_path / "b.npz")
     assert sha256(tmp_path / "a.npz") == sha256(tmp_path / "b.npz")
     other = study.model_copy(update={"evaluation": study.evaluation.model_copy(update={"batch_size": 37})})
-    assert evaluate(other, "net", packed, folder, tmp_path / "c.npz") == first
+    assert evaluate(resolve(other, "net"), packed, folder, tmp_path / "c.npz") == first
 
 
 def test_damaged_and_foreign_weights_are_refused(trained: tuple[Study, Path], packed: Packed, tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_damaged_and_foreign_weights_are_refused(trained: tuple[Study, Path], pa
         (tmp_path / "none", study, "is missing: run `dvc repro train` first"),
     ):
         with pytest.raises(StudyError, match=reason):
-            evaluate(tested, "net", packed, run, tmp_path / "out.npz")
+            evaluate(resolve(tested, "net"), packed, run, tmp_path / "out.npz")
     assert not (tmp_path / "out.npz").exists()
 
 

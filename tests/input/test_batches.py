@@ -5,6 +5,7 @@ from multiprocessing import get_context
 
 import pytest
 import torch
+from made_recipes import crop, recipe
 from torch import Tensor
 
 from ilsvrc_replay.input.batches import OrderedBatches, TrainingBatches
@@ -12,7 +13,7 @@ from ilsvrc_replay.input.views import training_view
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.run import Crop, Recipe
 
-CROPS = [Crop(kind="pad"), Crop(kind="resize", scale=[1.14, 2.0]), Crop(kind="area")]
+CROPS = [crop(kind="pad"), crop(kind="resize", scale=[1.14, 2.0]), crop(kind="area")]
 
 
 def numbered(batch_size: int, interval: int, seed: int = 0) -> TrainingBatches:
@@ -59,8 +60,9 @@ def test_test_batches_hold_every_image_once() -> None:
 
 @pytest.mark.parametrize("crop", CROPS, ids=lambda crop: crop.kind)
 def test_an_image_is_augmented_alike_in_every_batch(crop: Crop, packed: Packed) -> None:
-    recipe = Recipe(crop=crop, flip=True, pca_colour=0.1, photometric=0.4)
-    view = training_view(recipe, packed.pixels(), 32, seed=5, count=1100)
+    view = training_view(
+        recipe(crop=crop, flip=True, pca_colour=0.1, photometric=0.4), packed.pixels(), 32, seed=5, count=1100
+    )
     images, index = packed.images("train")[:64], torch.arange(64)
     together = view(images, index, 2)
     alone = torch.cat([view(images[i : i + 1], index[i : i + 1], 2) for i in range(64)])
@@ -77,16 +79,16 @@ def seen(recipe: Recipe, packed: Packed, part: slice) -> Tensor:
 
 
 def test_standardised_training_pixels_have_mean_0_and_deviation_1(packed: Packed) -> None:
-    view = training_view(Recipe(flip=False), packed.pixels(), 32, seed=0, count=1100)
+    view = training_view(recipe(flip=False), packed.pixels(), 32, seed=0, count=1100)
     pixels: Tensor = view(packed.images("train"), torch.arange(1100), 0)
     assert abs(pixels.mean().item()) < 1e-4
     assert abs(pixels.std().item() - 1) < 1e-4
 
 
-@pytest.mark.parametrize("crop", [*CROPS, Crop()], ids=lambda crop: crop.kind)
+@pytest.mark.parametrize("crop", [*CROPS, crop()], ids=lambda crop: crop.kind)
 @pytest.mark.parametrize("flip", [True, False])
 def test_a_view_has_the_nets_size_whatever_is_stored(crop: Crop, flip: bool, packed: Packed) -> None:
     stored = packed.images("train")[:4]
     for size in (28, 32):
-        view = training_view(Recipe(crop=crop, flip=flip), packed.pixels(), size, seed=0, count=1100)
+        view = training_view(recipe(crop=crop, flip=flip), packed.pixels(), size, seed=0, count=1100)
         assert view(stored, torch.arange(4), 0).shape[-2:] == (size, size)

@@ -12,9 +12,7 @@ SECOND = np.array([[0.2, 0.8, 0.0], [0.0, 0.9, 0.1], [0.1, 0.1, 0.8], [0.5, 0.5,
 
 
 def study(seeds: list[int], **evaluation: object) -> Study:
-    entries = {
-        name: {"architecture": name, "family": family} for name, family in (("alexnet", "alexnet"), ("vgg16", "vgg"))
-    }
+    entries = {name: {"architecture": name} for name in ("alexnet", "vgg16")}
     entries["vgg16"]["protocols"] = ["single_crop", "ten_crop"]
     return Study.model_validate(
         {

@@ -8,7 +8,8 @@ import pytest
 from ilsvrc_replay.leaderboard import experiments, render
 from ilsvrc_replay.leaderboard.board import Board
 from ilsvrc_replay.papers.trials import Trial, trials
-from ilsvrc_replay.params import Study, load_study
+from ilsvrc_replay.params import Entry, Study, load_study
+from ilsvrc_replay.recipes.resolve import resolve_all
 
 
 def wrong(share: float, images: int = 5000, seeds: int = 2) -> np.ndarray:
@@ -17,7 +18,7 @@ def wrong(share: float, images: int = 5000, seeds: int = 2) -> np.ndarray:
 
 
 def trial(**kind: object) -> Trial:
-    return Trial.model_validate({"claim": "c", "source": "s", "protocols": ["single_crop"]} | kind)
+    return Trial.model_validate({"claim": "c", "source": "s", "protocols": ["single_crop"], "differ": {}} | kind)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_an_order_depends_on_the_protocol_if_it_turns_round(changes: tuple[float
 
 def test_the_study_of_claims_decides_every_claim() -> None:
     study = load_study("pipelines/studies/claims.yaml")
-    rows = experiments.judge(study, lambda _entry, _protocol: wrong(0.1))
+    rows = experiments.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1))
     assert [row["id"] for row in rows] == list(trials())
     text = render.decided(Board([], [], [], rows))
     assert len([line for line in text if line.startswith("| ")]) == len(rows) + 1
@@ -62,13 +63,13 @@ def test_the_study_of_claims_decides_every_claim() -> None:
 
 def test_a_study_without_those_entries_decides_none() -> None:
     study: Study = load_study("pipelines/studies/miniature.yaml")
-    assert experiments.judge(study, lambda _entry, _protocol: wrong(0.1)) == []
+    assert experiments.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1)) == []
 
 
 def test_entries_that_were_not_trained_alike_decide_nothing() -> None:
     study: Study = load_study("pipelines/studies/quick.yaml")
-    assert {"resnet50", "resnet152"} <= study.entries.keys()
-    assert experiments.judge(study, lambda _entry, _protocol: wrong(0.1)) == []
+    study = study.model_copy(update={"entries": study.entries | {"resnet152": Entry(lr=0.004)}})
+    assert experiments.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1)) == []
 
 
 def test_a_claim_is_of_one_kind() -> None:

@@ -15,7 +15,6 @@ IMAGES = 2000
 
 
 def study(*names: str, **other: Any) -> Study:
-    families = {"vgg16": "vgg", "resnet18": "resnet", "resnet50": "resnet", "vgg19": "vgg"}
     return Study.model_validate(
         {
             "study": "test",
@@ -23,7 +22,7 @@ def study(*names: str, **other: Any) -> Study:
             "compute": {},
             "evaluation": {"protocols": ["single_crop"], "batch_size": 500},
             "seeds": [0],
-            "entries": {name: {"architecture": name, "family": families.get(name, name)} for name in names},
+            "entries": {name: {"architecture": name} for name in names},
         }
         | other
     )
@@ -47,7 +46,7 @@ def test_other_images_are_neither_a_step_nor_a_failure() -> None:
         for name, share in (("alexnet", 0.9), ("vgg16", 0.8))
         for protocol in ("single_crop", *OTHER_IMAGES)
     }
-    board = judge(made, [], mistakes)
+    board = judge(made, {}, [], mistakes)
     assert (
         [step["protocol"] for step in board.steps] == [order["protocol"] for order in board.orders] == ["single_crop"]
     )

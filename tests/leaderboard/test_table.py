@@ -23,7 +23,7 @@ BASELINE = {
 
 
 def board(seeds: list[int], names: dict[str, str]) -> Study:
-    entries = {name: {"architecture": name.split("-")[0], "family": family} for name, family in names.items()}
+    entries = {name: {"architecture": name.split("-")[0]} for name in names}
     return Study.model_validate(
         {
             "study": "test",

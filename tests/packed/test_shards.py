@@ -9,6 +9,7 @@ import drawn
 import numpy as np
 import pytest
 import torch
+from made_recipes import crop
 from PIL import Image
 from torch import Tensor
 
@@ -20,7 +21,6 @@ from ilsvrc_replay.input.views import cropped
 from ilsvrc_replay.originals.original import Pictures
 from ilsvrc_replay.packed import packed_data, shards
 from ilsvrc_replay.prepare import baseline, pack_arrays, pack_images
-from ilsvrc_replay.run import Crop
 
 
 @pytest.fixture
@@ -122,6 +122,6 @@ def test_a_damaged_shard_is_named(pictures: Pictures, tmp_path: Path) -> None:
 def test_a_crop_from_the_stored_side_takes_its_pixels_as_they_are() -> None:
     images = torch.arange(2 * 8 * 8).view(2, 1, 8, 8).to(torch.uint8)
     views = cropped(
-        images, Crop(kind="resize", scale=[8 / 7, 8 / 7]), 7, torch.tensor([[0, 0.9, 0, 0], [0, 0, 0.5, 0]])
+        images, crop(kind="resize", scale=[8 / 7, 8 / 7]), 7, torch.tensor([[0, 0.9, 0, 0], [0, 0, 0.5, 0]])
     )
     assert views.equal(torch.stack([images[0, :, :7, 1:], images[1, :, 1:, :7]]))

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_recipes import schedule
+from ruamel.yaml import YAML
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
-from ilsvrc_replay.run import Schedule
+from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.runtime import checkpoint
+from ilsvrc_replay.runtime.stage import fingerprint
 from ilsvrc_replay.training import fit, outputs
 from ilsvrc_replay.training.learner import Learner
 from ilsvrc_replay.training.loop import Watcher
@@ -52,8 +55,8 @@ class KillAt(Watcher):
 
 def train(study: Study, packed: Packed, folder: Path, *watchers: Watcher) -> tuple[bytes, list[dict]]:
     """What the stage does: the bytes of the weights, and the curve."""
-    job = fit.set_up(study, "net", 0, packed)
-    with checkpoint.claimed("net-0", checkpoint.fingerprint(job.record, study.entry("net").family)) as keeper:
+    job = fit.set_up(resolve(study, "net"), 0, packed)
+    with checkpoint.claimed("net-0", fingerprint(job.record)) as keeper:
         net = fit.run(job, watchers, keeper)
         outputs.write(folder, net, job.learner.curve, job.record)
     return (folder / "weights.safetensors").read_bytes(), job.learner.curve
@@ -68,7 +71,7 @@ def train(study: Study, packed: Packed, folder: Path, *watchers: Watcher) -> tup
         ("resnet50", {"epochs": 0.2, "compact": 2}, [KillAt(2), KillAt(3), KillAt(5)]),
         ("alexnet", {"epochs": 0.3, "optimizer": "rmsprop", "average": "ema", "clip": 1.0}, [KillAt(2), KillAt(5)]),
         ("alexnet", {"epochs": 0.3, "average": "polyak"}, [KillAt(5), KillAt(9)]),
-        ("alexnet", {"epochs": 0.3, "lr": 1e-9, "schedule": Schedule(kind="plateau", patience=1)}, [KillAt(6, True)]),
+        ("alexnet", {"epochs": 0.3, "lr": 1e-9, "schedule": schedule(kind="plateau", patience=1)}, [KillAt(6, True)]),
     ],
 )
 def test_a_killed_training_ends_in_the_same_bytes(
@@ -145,24 +148,27 @@ def test_a_state_of_other_parameters_is_never_taken_up(
     assert not stale.exists()
 
 
-def test_the_fingerprint_changes_with_the_code_that_decides_the_weights(
+def test_the_fingerprint_changes_with_the_sources_that_the_stage_depends_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in ("architectures/resnet.py", "architectures/vgg.py", "training/recipes.yaml", "data/draws.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("")
-    for name in ("compat", "devices", "params", "ranks", "scores"):
-        (tmp_path / f"{name}.py").write_text("")
-    monkeypatch.setattr(checkpoint, "PACKAGE", tmp_path)
-    first = checkpoint.fingerprint({"seed": 0}, "vgg")
-    assert checkpoint.fingerprint({"seed": 1}, "vgg") != first
-    (tmp_path / "architectures/resnet.py").write_text("another family's file")
-    assert checkpoint.fingerprint({"seed": 0}, "vgg") == first
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["pipelines/train.py"])
+    decisive, inert = ("pipelines/train.py", "src/p/training/loop.py", "src/p/run.py"), "src/p/runtime/progress.py"
+    for name in (*decisive, inert):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("")
+    listed = ["pipelines/train.py", "src/p/training", "src/p/run.py", "data/packed"]
+    YAML().dump({"stages": {"train": {"deps": listed}}}, Path("dvc.yaml"))
+    first = fingerprint({"seed": 0})
+    assert fingerprint({"seed": 0}) == first
+    assert fingerprint({"seed": 1}) != first
+    Path(inert).write_text("edited")
+    assert fingerprint({"seed": 0}) == first
     seen = {first}
-    for name in ("architectures/vgg.py", "training/recipes.yaml", "data/draws.py", "scores.py"):
-        (tmp_path / name).write_text("edited")
-        seen.add(checkpoint.fingerprint({"seed": 0}, "vgg"))
-    assert len(seen) == 5
+    for name in decisive:
+        Path(name).write_text("edited")
+        seen.add(fingerprint({"seed": 0}))
+    assert len(seen) == 4
 
 
 def test_a_damaged_state_is_dropped_with_a_warning(

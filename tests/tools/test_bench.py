@@ -15,6 +15,7 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import read_csv
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
+from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.tools.bench import loaders, measure, stepping
 from ilsvrc_replay.training import fit
 
@@ -67,7 +68,7 @@ def test_all_three_hand_out_the_same_pixels(
     monkeypatch.setattr(loaders, "WORKERS", 1)
     loaders.write_jpegs(packed, 16, tmp_path)
     mine = loaders.pack_jpegs(tmp_path)
-    job = fit.set_up(study("zfnet", batch_size=16), "net", 0, packed)
+    job = fit.set_up(resolve(study("zfnet", batch_size=16), "net"), 0, packed)
     pixels, found = mine.pixels(), {}
     for name, batches in loaders.LOADERS.items():
         source = batches(tmp_path, job, pixels)
@@ -98,7 +99,7 @@ def test_the_clock_leaves_the_warm_up_out(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_published_weights_are_refused_by_name(study: Callable[..., Study]) -> None:
-    entry = {"architecture": "resnet50", "family": "resnet", "recipe": "pretrained", "weights": "a.safetensors"}
-    published = Study.model_validate(study().model_dump() | {"entries": {"net": entry}})
+    entry = {"architecture": "resnet50", "recipe": "pretrained", "weights": "a.safetensors"}
+    published = Study.model_validate(study().model_dump(exclude_unset=True) | {"entries": {"net": entry}})
     with pytest.raises(StudyError, match=r"entries\.net has published weights"):
         next(measure.rows(published, ["net"], False, 0.1, 1))

@@ -11,7 +11,7 @@ from ilsvrc_replay.params import load_study
 from ilsvrc_replay.runtime import rwlock
 from ilsvrc_replay.tools import doctor
 
-STUDIES = Path(__file__).parents[1] / "pipelines/studies"
+STUDIES = Path(__file__).parents[2] / "pipelines/studies"
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from ilsvrc_replay.tools.compare import sides
 
 STUDIES = Path(__file__).parents[2] / "pipelines/studies"
 STUDY = load_study(STUDIES / "miniature.yaml").model_dump(exclude_unset=True) | {"study": "test"}
-NET = {"architecture": "alexnet", "family": "alexnet", "recipe": "modern", "width": 0.125, "compact": 2}
+NET = {"architecture": "alexnet", "recipe": "modern", "width": 0.125, "compact": 2}
 
 
 def git(*arguments: str) -> str:

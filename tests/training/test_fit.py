@@ -13,11 +13,12 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import sha256
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
+from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit, outputs
 
 
 def train(study: Study, packed: Packed, seed: int = 0) -> tuple[nn.Module, fit.Job]:
-    job = fit.set_up(study, "net", seed, packed)
+    job = fit.set_up(resolve(study, "net"), seed, packed)
     return fit.run(job), job
 
 
@@ -47,7 +48,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
 def test_batch_normalisation_and_auxiliary_classifiers_train(study: Callable[..., Study], packed: Packed) -> None:
     resnet, job = train(study("resnet50", epochs=0.2), packed)
     assert resnet.stem[0][1].num_batches_tracked == job.learner.steps
-    start = fit.set_up(study("googlenet", epochs=0.2), "net", 0, packed).learner.net.auxiliary1.fc2.weight
+    start = fit.set_up(resolve(study("googlenet", epochs=0.2), "net"), 0, packed).learner.net.auxiliary1.fc2.weight
     googlenet, _ = train(study("googlenet", epochs=0.2), packed)
     assert not torch.equal(start, googlenet.auxiliary1.fc2.weight)
 
@@ -59,19 +60,19 @@ def test_a_diverged_training_is_an_error_not_a_result(study: Callable[..., Study
 
 def test_an_entry_that_is_not_there_is_named(study: Callable[..., Study], packed: Packed) -> None:
     with pytest.raises(StudyError, match=r"there is no entry 'nte' in params\.yaml; there are net"):
-        fit.set_up(study(), "nte", 0, packed)
+        fit.set_up(resolve(study(), "nte"), 0, packed)
 
 
 def test_a_batch_larger_than_the_data_is_refused(study: Callable[..., Study], packed: Packed) -> None:
     with pytest.raises(StudyError, match=r"entries.net.batch_size is 5000: there are 1100 images"):
-        fit.set_up(study(batch_size=5000), "net", 0, packed)
+        fit.set_up(resolve(study(batch_size=5000), "net"), 0, packed)
 
 
 def test_the_record_names_what_made_the_weights(study: Callable[..., Study], packed: Packed, tmp_path: Path) -> None:
     net, job = train(study("zfnet", epochs=0.1, lr=0.02), packed)
     record = outputs.write(tmp_path, net, job.learner.curve, job.record)
     assert record["recipe"]["lr"] == 0.02
-    assert record["recipe"]["name"] == "modern"
+    assert record["recipe_name"] == "modern"
     assert record["weights_sha256"] == sha256(tmp_path / "weights.safetensors")
     assert record["data"]["sha256"] == packed.meta["sha256"]
     assert (tmp_path / "curves.csv").read_text().startswith("step,epoch,lr,train_loss,val_loss,val_top1_err")

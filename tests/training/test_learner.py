@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from made_recipes import crop, recipe, schedule
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
-from ilsvrc_replay.run import Crop, Recipe, Schedule
+from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit
 from ilsvrc_replay.training.learner import Learner
 
@@ -32,7 +33,7 @@ class Waits(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-NOISE = {"crop": Crop(kind="area"), "flip": True, "photometric": 0.4, "pca_colour": 0.1, "dropout": 0.5}
+NOISE = {"crop": crop(kind="area"), "flip": True, "photometric": 0.4, "pca_colour": 0.1, "dropout": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -40,13 +41,13 @@ NOISE = {"crop": Crop(kind="area"), "flip": True, "photometric": 0.4, "pca_colou
     [
         {},
         NOISE | {"optimizer": "sgd", "clip": 1.0},
-        NOISE | {"crop": Crop(kind="pad"), "optimizer": "nesterov", "average": "polyak", "label_smoothing": 0.1},
-        {"crop": Crop(kind="resize"), "average": "ema"},
+        NOISE | {"crop": crop(kind="pad"), "optimizer": "nesterov", "average": "polyak", "label_smoothing": 0.1},
+        {"crop": crop(kind="resize"), "average": "ema"},
     ],
     ids=["modern", "area", "pad", "ema"],
 )
 def test_no_step_waits_for_the_device(study: Callable[..., Study], packed: Packed, recipe: dict) -> None:
-    job = fit.set_up(study("googlenet", epochs=1.0, **recipe), "net", 0, packed)
+    job = fit.set_up(resolve(study("googlenet", epochs=1.0, **recipe), "net"), 0, packed)
     fit.to_device(job)
     batches = iter(job.training)
     job.learner.step = job.learner.steps // 2  # Polyak's average has begun
@@ -66,8 +67,8 @@ def test_reading_a_value_is_seen_as_waiting() -> None:
 
 
 def test_the_rate_falls_with_the_validation_that_ends_the_patience() -> None:
-    schedule = Schedule(kind="plateau", factor=0.1, patience=2)
-    learner = Learner(torch.nn.Identity(), Recipe(lr=0.5, schedule=schedule), steps=10, batches_per_epoch=1, seed=0)
+    plateau = recipe(lr=0.5, schedule=schedule(kind="plateau", factor=0.1, patience=2))
+    learner = Learner(torch.nn.Identity(), plateau, steps=10, batches_per_epoch=1, seed=0)
     rates = []
     for error in (60.0, 50.0, 51.0, 50.0, 49.0):
         learner.curve.append({"val_top1_err": error})

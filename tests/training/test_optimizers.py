@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from made_recipes import recipe, schedule
 from torch import nn
 
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
-from ilsvrc_replay.run import Recipe, Schedule
+from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit
 from ilsvrc_replay.training.learner import Learner
 from ilsvrc_replay.training.loop import Watcher
@@ -22,7 +23,7 @@ KINDS = {"sgd": torch.optim.SGD, "nesterov": torch.optim.SGD, "adamw": torch.opt
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_recipe_names_its_optimiser(name: str) -> None:
-    optimizer = make_optimizer(Recipe(optimizer=name, lr=0.3, weight_decay=0.2, momentum=0.7), nn.Linear(2, 2))
+    optimizer = make_optimizer(recipe(optimizer=name, lr=0.3, weight_decay=0.2, momentum=0.7), nn.Linear(2, 2))
     (group,) = optimizer.param_groups
     assert type(optimizer) is KINDS[name]
     assert (group["lr"], group["weight_decay"]) == (0.3, 0.2)
@@ -35,7 +36,7 @@ def test_rmsprop_is_tensorflows() -> None:
     ms = 0.9 ms + 0.1 g^2; mom = 0.9 mom + lr g / sqrt(ms + 1); w = w - mom, with a rate that falls on the way."""
     rng = np.random.default_rng(0)
     net = nn.Linear(5, 1, bias=False).double()
-    optimizer = make_optimizer(Recipe(optimizer="rmsprop", lr=0.045, momentum=0.9), net)
+    optimizer = make_optimizer(recipe(optimizer="rmsprop", lr=0.045, momentum=0.9), net)
     weights = net.weight.detach().numpy().copy()
     mean_square, momentum = np.ones_like(weights), np.zeros_like(weights)
     for step in range(20):
@@ -89,7 +90,7 @@ def test_averages_take_the_statistics_of_batch_normalisation_along() -> None:
 
 
 def test_the_average_is_what_a_run_keeps(study: Callable[..., Study], packed: Packed) -> None:
-    job = fit.set_up(study("resnet50", epochs=0.2, average="polyak"), "net", 0, packed)
+    job = fit.set_up(resolve(study("resnet50", epochs=0.2, average="polyak"), "net"), 0, packed)
     kept, last = fit.run(job), job.learner.net
     assert job.learner.average.updates == job.learner.steps - job.learner.steps // 2
     assert not torch.equal(kept.fc.weight, last.fc.weight)
@@ -101,8 +102,8 @@ def test_the_whole_gradient_is_clipped_to_its_norm(
     limit: float | None, study: Callable[..., Study], packed: Packed
 ) -> None:
     """One step of plain SGD moves all weights together by rate * min(norm of the gradient, limit)."""
-    plain = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "schedule": Schedule(kind="constant")}
-    job = fit.set_up(study("alexnet", epochs=0.1, lr=1e-3, clip=limit, **plain), "net", 0, packed)
+    plain = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "schedule": schedule(kind="constant")}
+    job = fit.set_up(resolve(study("alexnet", epochs=0.1, lr=1e-3, clip=limit, **plain), "net"), 0, packed)
     before = [parameter.detach().clone() for parameter in job.learner.net.parameters()]
     images, labels = next(iter(job.training))
     nn.functional.cross_entropy(job.learner.net.train()(images), labels).backward()

@@ -12,6 +12,7 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.input.parts import WHOLE, Part
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
+from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.run import Compute
 from ilsvrc_replay.training import fit, processes
 from ilsvrc_replay.training.data_parallel import share_layers
@@ -59,7 +60,7 @@ def test_a_run_that_cannot_be_shared_is_refused(
     study: Callable[..., Study], packed: Packed, architecture: str, values: dict, count: int, named: str
 ) -> None:
     with pytest.raises(StudyError, match=named):
-        fit.set_up(study(architecture, **values), "net", 0, packed, Part(0, count))
+        fit.set_up(resolve(study(architecture, **values), "net"), 0, packed, Part(0, count))
 
 
 TORCHRUN = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}
@@ -97,7 +98,8 @@ def test_a_process_finds_its_place_by_what_torchrun_or_slurm_say(monkeypatch: py
 
 
 def test_the_record_says_how_many_processes_there_were(study: Callable[..., Study], packed: Packed) -> None:
-    job = fit.set_up(study("alexnet"), "net", 0, packed, Part(1, 2))
-    assert job.record["compute"]["processes"] == 2
+    run = resolve(study("alexnet"), "net")
+    run = run.model_copy(update={"compute": run.compute.model_copy(update={"devices": 2})})
+    job = fit.set_up(run, 0, packed, Part(1, 2))
+    assert job.record["compute"]["devices"] == 2
     assert "in 2 processes" in job.summary
-    assert "processes" not in fit.set_up(study("alexnet"), "net", 0, packed).record["compute"]

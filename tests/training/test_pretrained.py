@@ -21,12 +21,14 @@ from torch import Tensor, nn
 from ilsvrc_replay.datasets import imagenet, imagenet_val
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation.evaluate import evaluate
+from ilsvrc_replay.evaluation.image_files import open_originals
 from ilsvrc_replay.files import read_json, sha256
 from ilsvrc_replay.models import library_weights
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.prepare import pack_images
-from ilsvrc_replay.recipes.check import check
+from ilsvrc_replay.recipes.check import check, check_libraries
+from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit, pretrained
 
 SMALL = torchvision.models.ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1
@@ -47,7 +49,7 @@ def make_study(folder: Path | None, **entry: object) -> Study:
             "compute": {"device": "cpu", "threads": 1},
             "evaluation": {"protocols": ["single_crop"], "batch_size": 64},
             "seeds": [0],
-            "entries": {"net": {"family": "library", "recipe": "pretrained", **entry}},
+            "entries": {"net": {"recipe": "pretrained", **entry}},
         }
     )
 
@@ -106,8 +108,14 @@ def test_a_port_from_tensorflow_is_taken_as_the_library_takes_it(
     path = put_into_torch_hub(caches, net, weights)
     try:
         study = make_study(folder, architecture=f"torchvision/{model}", weights=f"torchvision/{model}:{weights.name}")
-        record = pretrained.write(tmp_path / "run", *pretrained.set_up(study, "net", 0, packed))
-        evaluate(study, "net", packed, tmp_path / "run", tmp_path / "p.npz", raw)
+        record = pretrained.write(tmp_path / "run", *pretrained.set_up(resolve(study, "net"), 0, packed))
+        evaluate(
+            resolve(study, "net"),
+            packed,
+            tmp_path / "run",
+            tmp_path / "p.npz",
+            lambda: open_originals(study.dataset, raw),
+        )
         theirs = library_says(torchvision.models.get_model(model, weights=weights).eval(), transform, folder)
     finally:
         object.__setattr__(weights.value, "url", address)
@@ -174,8 +182,10 @@ def test_every_image_is_judged_as_by_the_librarys_own_evaluation(
     study = make_study(folder, **names)
     check(study)
     run = tmp_path / "run"
-    record = pretrained.write(run, *pretrained.set_up(study, "net", 0, packed))
-    metrics = evaluate(study, "net", packed, run, tmp_path / "p.npz", raw)
+    record = pretrained.write(run, *pretrained.set_up(resolve(study, "net"), 0, packed))
+    metrics = evaluate(
+        resolve(study, "net"), packed, run, tmp_path / "p.npz", lambda: open_originals(study.dataset, raw)
+    )
     ours = torch.from_numpy(np.load(tmp_path / "p.npz")["single_crop"])
     theirs, labels = library_says(net, transform, folder), torch.arange(IMAGES) * 7
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-3)
@@ -184,7 +194,7 @@ def test_every_image_is_judged_as_by_the_librarys_own_evaluation(
     assert metrics["single_crop"]["top1_err"] == round(100 * (theirs.argmax(1) != labels).double().mean().item(), 4)
     assert record == read_json(run / "training.json")
     assert record["source"]["sha256"] == sha256(path)
-    assert (record["preset"]["interpolation"], record["width"], record["compact"]) == (
+    assert (record["preset"]["interpolation"], record["net"]["width"], record["compact"]) == (
         "bilinear",
         1.0,
         1,
@@ -201,7 +211,7 @@ def test_without_a_network_it_says_so_at_once(
     names = TORCHVISION if library == "torchvision" else TIMM
     start = time.monotonic()
     with pytest.raises(StudyError) as caught:
-        pretrained.set_up(make_study(None, **names), "net", 0, validation[2])
+        pretrained.set_up(resolve(make_study(None, **names), "net"), 0, validation[2])
     assert time.monotonic() - start < 5
     assert f"weights {names['architecture']} are not at {caches}" in str(caught.value)
     assert f"{CLOSED}" in str(caught.value)
@@ -215,14 +225,14 @@ def test_a_damaged_file_in_the_cache_is_not_taken(
     path = put_into_torch_hub(caches, torchvision.models.shufflenet_v2_x0_5())
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StudyError, match="is damaged: its sha256 does not start with"):
-        pretrained.set_up(make_study(None, **TORCHVISION), "net", 0, validation[2])
+        pretrained.set_up(resolve(make_study(None, **TORCHVISION), "net"), 0, validation[2])
 
 
 def test_weights_of_other_classes_are_refused(packed: packed_data.Packed) -> None:
     with pytest.raises(
         StudyError, match="know ImageNet's 1,000 classes, called by their wnids, but the data set has 10"
     ):
-        pretrained.set_up(make_study(None, **TORCHVISION), "net", 0, packed)
+        pretrained.set_up(resolve(make_study(None, **TORCHVISION), "net"), 0, packed)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +246,7 @@ def test_weights_of_other_classes_are_refused(packed: packed_data.Packed) -> Non
 )
 def test_a_wrong_name_is_told_before_anything_runs(change: dict[str, object], message: str) -> None:
     with pytest.raises(StudyError, match=r"^entries.net: ") as caught:
-        check(make_study(None, **TORCHVISION | change))
+        check_libraries(make_study(None, **TORCHVISION | change))
     assert message in str(caught.value)
 
 
@@ -259,17 +269,17 @@ def test_a_file_of_weights_is_tested_on_the_packed_images(
 ) -> None:
     path = tmp_path / name
     trained = study("zfnet")
-    net = fit.set_up(trained, "net", 3, packed).learner.net
+    net = fit.set_up(resolve(trained, "net"), 3, packed).learner.net
     if path.suffix == ".pth":
         torch.save({"state_dict": net.state_dict(), "epoch": 3}, path)
     else:
         save_file(net.state_dict(), path)
     given = study("zfnet", recipe="pretrained", weights=str(path))
     check(given)
-    pretrained.write(tmp_path / "run", *pretrained.set_up(given, "net", 0, packed))
+    pretrained.write(tmp_path / "run", *pretrained.set_up(resolve(given, "net"), 0, packed))
     shutil.copytree(tmp_path / "run", tmp_path / "same")
     save_file(net.state_dict(), tmp_path / "same/weights.safetensors")
-    results = [evaluate(given, "net", packed, tmp_path / run, tmp_path / "p.npz") for run in ("run", "same")]
+    results = [evaluate(resolve(given, "net"), packed, tmp_path / run, tmp_path / "p.npz") for run in ("run", "same")]
     assert results[0] == results[1]
     assert results[0]["single_crop"]["images"] == 500
 
@@ -281,10 +291,10 @@ def test_a_file_that_does_not_fit_is_named_with_the_first_tensor(
     save_file({"fc.weight": torch.zeros(7, 3)}, path)
     given = study("zfnet", recipe="pretrained", weights=str(path))
     with pytest.raises(StudyError, match=r"net.safetensors do not fit zfnet on this data set: .* is nothing in them"):
-        pretrained.set_up(given, "net", 0, packed)
+        pretrained.set_up(resolve(given, "net"), 0, packed)
     path.write_bytes(b"no tensors")
     with pytest.raises(StudyError, match=r"net.safetensors are no state dict"):
-        pretrained.set_up(given, "net", 0, packed)
+        pretrained.set_up(resolve(given, "net"), 0, packed)
     path.unlink()
     with pytest.raises(StudyError, match="there is no such file"):
-        pretrained.set_up(given, "net", 0, packed)
+        pretrained.set_up(resolve(given, "net"), 0, packed)

@@ -25,6 +25,7 @@ from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.prepare import pack_arrays
+from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +53,7 @@ class Workplace(Place):
         content["compute"] |= compute
         with (self.folder / "params.yaml").open("w") as file:
             YAML().dump(content, file)
+        self.run(sys.executable, str(ROOT / "pipelines/resolve.py"))
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen:
         return super().start(*(command or (sys.executable, *STAGE)), **environment)
@@ -63,7 +65,7 @@ class Workplace(Place):
 def same(place: Workplace, packed: Packed, said: str) -> None:
     """Asserts that what two processes made is what one makes, to 1e-4; of the errors, to one image whose scores tie."""
     assert said.count("net-0  epoch") == fit.CHECKS, "one process alone reports"
-    job = fit.set_up(place.study, "net", 0, packed)
+    job = fit.set_up(resolve(place.study, "net"), 0, packed)
     net = fit.run(job)
     with (place.folder / RUN / "curves.csv").open() as file:
         curve = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
@@ -76,7 +78,7 @@ def same(place: Workplace, packed: Packed, said: str) -> None:
     for name, tensor in net.state_dict().items():
         torch.testing.assert_close(weights[name], tensor, rtol=0, atol=2e-3)
     record = json.loads((place.folder / RUN / "training.json").read_text())
-    assert record["compute"]["processes"] == 2
+    assert record["compute"]["devices"] == 2
     assert record["steps"] == job.record["steps"]
 
 
@@ -86,7 +88,7 @@ def test_two_processes_draw_the_curve_of_one_and_as_many_images_are_tested(tmp_p
     assert place.is_quiet()
     study = load_study(tmp_path / "params.yaml")
     assert study.compute.devices == 2
-    metrics = evaluate(study, "net", packed, tmp_path / RUN, tmp_path / "net-0.npz")
+    metrics = evaluate(resolve(study, "net"), packed, tmp_path / RUN, tmp_path / "net-0.npz")
     assert metrics["single_crop"]["images"] == len(packed.labels("test")) == 500
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from ilsvrc_replay.layers.blocks import LocalResponseNorm
 from ilsvrc_replay.models import counting, registry
 from ilsvrc_replay.models.initial_weights import materialise
-from ilsvrc_replay.recipes.resolve import complete, of_net
+from ilsvrc_replay.recipes.catalogue import complete, of_net
 from ilsvrc_replay.run import Recipe
 
 NORMALISATIONS = (LocalResponseNorm, nn.LocalResponseNorm, nn.LayerNorm, nn.GroupNorm, nn.BatchNorm2d)

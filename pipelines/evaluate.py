@@ -7,7 +7,7 @@ import beside  # noqa: F401
 from ilsvrc_replay import files
 from ilsvrc_replay.datasets import Dataset
 from ilsvrc_replay.device import enough_memory
-from ilsvrc_replay.evaluation.evaluation import evaluate
+from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.evaluation.image_files import open_originals
 from ilsvrc_replay.originals.original import Pictures
 from ilsvrc_replay.packed import packed_data

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ilsvrc_replay.recipes.resolve import complete
+from ilsvrc_replay.recipes.catalogue import complete
 from ilsvrc_replay.run import Crop, Recipe, Schedule
 
 

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from ilsvrc_replay.datasets import digits, fashion_mnist
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.evaluation.evaluation import evaluate
+from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.files import sha256, whole_folder
 from ilsvrc_replay.models import registry
 from ilsvrc_replay.models.initial_weights import materialise

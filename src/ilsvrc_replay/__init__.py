@@ -1,4 +1,13 @@
-"""ILSVRC Replay: the ImageNet challenge's history, rerun as one reproducible experiment."""
+"""ILSVRC Replay: the ImageNet challenge's history, rerun as one reproducible experiment.
+
+Its rooms, folders and single files; each imports from those before it alone:
+
+errors, metrics, statistics, files, device, run, papers,
+packed, input, layers, nets, models, training, runtime,
+originals, datasets, prepare, evaluation,
+params, recipes, claims, leaderboard, page,
+tools, cli
+"""
 
 import os
 

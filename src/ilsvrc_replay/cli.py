@@ -15,6 +15,7 @@ from rich.table import Table
 from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError, disk_trouble
 from ilsvrc_replay.params import load_study
+from ilsvrc_replay.run import run_name
 from ilsvrc_replay.runtime import launcher
 
 EPILOG = "Begin with `replay doctor`, then `replay run`. After an edit: `replay run`, then `replay compare HEAD`."
@@ -44,7 +45,8 @@ def run_study(
     check(study)
     try:
         gpus = gpus.find(study.compute)
-        launcher.Launcher(jobs or launcher.default_jobs(study.compute, gpus), gpus).run(study)
+        names = [run_name(entry, seed) for entry, seed in study.runs]
+        launcher.Launcher(jobs or launcher.default_jobs(study.compute, gpus), gpus).run(names)
     except KeyboardInterrupt:
         typer.echo("error: stopped; what was finished is kept, run again to go on", err=True)
         raise typer.Exit(130) from None

@@ -10,7 +10,8 @@ from made_recipes import recipe, schedule
 from ilsvrc_replay.nets import families
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
-from ilsvrc_replay.recipes.resolve import complete, of_net, published, resolve
+from ilsvrc_replay.recipes.catalogue import complete, of_net, published
+from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.run import Recipe, Schedule
 from ilsvrc_replay.training import fit
 from ilsvrc_replay.training.learner import Learner

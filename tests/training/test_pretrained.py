@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ilsvrc_replay.datasets import imagenet, imagenet_val
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.evaluation.evaluation import evaluate
+from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.evaluation.image_files import open_originals
 from ilsvrc_replay.files import read_json, sha256
 from ilsvrc_replay.models import library_weights

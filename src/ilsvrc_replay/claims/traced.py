@@ -12,7 +12,7 @@ from torch import nn
 from ilsvrc_replay.layers.blocks import LocalResponseNorm
 from ilsvrc_replay.models import counting, registry
 from ilsvrc_replay.models.initial_weights import materialise
-from ilsvrc_replay.recipes.resolve import complete, of_net
+from ilsvrc_replay.recipes.catalogue import complete, of_net
 from ilsvrc_replay.run import Recipe
 
 NORMALISATIONS = (LocalResponseNorm, nn.LocalResponseNorm, nn.LayerNorm, nn.GroupNorm, nn.BatchNorm2d)
@@ -37,7 +37,7 @@ class Layer(NamedTuple):
         return self.module.weight.numel() * prod(self.outputs[1:])
 
 
-class Net:
+class Traced:
     """A net on the meta device, in test mode, that reads images of `input_size` px."""
 
     def __init__(self, module: nn.Module, input_size: int) -> None:
@@ -110,10 +110,10 @@ class Net:
 
 
 @cache
-def find(name: str) -> Net:
+def find(name: str) -> Traced:
     """The net `name` as published."""
     architecture = registry.find(name)
-    return Net(registry.on_meta(architecture), architecture.input_size)
+    return Traced(registry.on_meta(architecture), architecture.input_size)
 
 
 def start(name: str, width: float) -> nn.Module:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from ilsvrc_replay import metrics
-from ilsvrc_replay.evaluation import ensembles
 from ilsvrc_replay.evaluation.plans import OTHER_IMAGES, tested_on
+from ilsvrc_replay.leaderboard import ensembles
 from ilsvrc_replay.leaderboard.wrong_images import Key
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import run_name

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.evaluation.ensembles import Team, teams
+from ilsvrc_replay.leaderboard.ensembles import Team, teams
 from ilsvrc_replay.papers.published import Headline, Single, find
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import run_name

@@ -35,7 +35,7 @@ POOLINGS = {
 }
 
 
-class Inception(nn.Module):
+class NormalisedInception(nn.Module):
     """(N, `inputs`, H, W) to its branches' channels, joined; a "strided" module halves H and W."""
 
     def __init__(self, inputs: int, c1: int, r3: int, c3: int, rd: int, cd: int, pooling: str, projection: int) -> None:
@@ -66,7 +66,7 @@ class BNInception(nn.Module):
             conv_bn_relu(64, 192, 3),
             nn.MaxPool2d(3, stride=2, padding=1),
         )
-        self.inception = nn.Sequential(*(Inception(*widths) for widths in MODULES.values()))
+        self.inception = nn.Sequential(*(NormalisedInception(*widths) for widths in MODULES.values()))
         self.fc = nn.Linear(1024, 1000)
 
     def forward(self, images: Tensor) -> Tensor:

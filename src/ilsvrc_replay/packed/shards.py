@@ -37,7 +37,7 @@ def shard_name(split: str, number: int) -> str:
     return f"{split}_images-{number:05d}.jpegs"
 
 
-class Files:
+class ShardFiles:
     """The files of a split, mapped."""
 
     def __init__(self, folder: Path, split: str, count: int, size: int, in_shard: int) -> None:
@@ -86,7 +86,7 @@ class Shards:
 
     device = torch.device("cpu")
 
-    def __init__(self, files: Files, stretch: range) -> None:
+    def __init__(self, files: ShardFiles, stretch: range) -> None:
         self.files, self.stretch = files, stretch
 
     def __len__(self) -> int:

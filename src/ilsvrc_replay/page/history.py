@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.page.labels import SIZES, Box, along, around, attach
+from ilsvrc_replay.page.labels import SIZES, Space, along, around, attach
 from ilsvrc_replay.papers.line import line
 from ilsvrc_replay.papers.published import find, published
 
@@ -192,7 +192,7 @@ def name_points(curve: Curve, size: str) -> None:
         return (x - low + 0.6) / (high - low + 1.2) * width, (1 - error / curve.top) * height
 
     words = [(at(low, rule["err"])[1], 6.0 * len(rule["name"])) for rule in curve.rules]
-    lines = [Box(0, y - 14, wide, y) for y, wide in words]
+    lines = [Space(0, y - 14, wide, y) for y, wide in words]
     # The protocol that the page opens with comes last: published points, which all protocols share, fit it best.
     for protocol in reversed(dict.fromkeys(point["protocol"] for point in curve.points if "protocol" in point)):
         shown = [point for point in curve.points if point.get("protocol") in (None, protocol)]
@@ -200,7 +200,7 @@ def name_points(curve: Curve, size: str) -> None:
         for point in shown:
             if point["high"] is not None:
                 (x, bottom), (_, top) = at(point["x"], point["low"]), at(point["x"], point["high"])
-                marks.append(Box(x - 2, top, x + 2, bottom))
+                marks.append(Space(x - 2, top, x + 2, bottom))
         for series in (HEADLINE, None):
             chain = [point for point in shown if "order" in point and (point["series"] == HEADLINE) == bool(series)]
             ends = [at(point["x"], point["err"]) for point in sorted(chain, key=lambda point: point["order"])]

@@ -13,13 +13,13 @@ PLACES = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1), 
 ALIGN = {1: "left", 0: "center", -1: "right"}
 
 
-class Box(NamedTuple):
+class Space(NamedTuple):
     left: float
     top: float
     right: float
     bottom: float
 
-    def meets(self, other: Box) -> bool:
+    def meets(self, other: Space) -> bool:
         apart = self.right <= other.left or other.right <= self.left
         return not (apart or self.bottom <= other.top or other.bottom <= self.top)
 
@@ -32,11 +32,11 @@ class Label(NamedTuple):
     align: str
 
 
-def around(x: float, y: float, radius: float = 4.0) -> Box:
-    return Box(x - radius, y - radius, x + radius, y + radius)
+def around(x: float, y: float, radius: float = 4.0) -> Space:
+    return Space(x - radius, y - radius, x + radius, y + radius)
 
 
-def along(start: tuple[float, float], end: tuple[float, float]) -> list[Box]:
+def along(start: tuple[float, float], end: tuple[float, float]) -> list[Space]:
     """Boxes that cover a line between two points."""
     count = 1 + int(max(abs(end[0] - start[0]), abs(end[1] - start[1])) / 4)
     shares = (index / count for index in range(count + 1))
@@ -44,7 +44,7 @@ def along(start: tuple[float, float], end: tuple[float, float]) -> list[Box]:
 
 
 def place(
-    points: Sequence[tuple[float, float, str]], taken: Sequence[Box], width: float, height: float
+    points: Sequence[tuple[float, float, str]], taken: Sequence[Space], width: float, height: float
 ) -> list[Label | None]:
     """A label for each of `points` (x, y, name), the first served first, in a chart of width x height px.
 
@@ -67,15 +67,15 @@ def place(
     return labels
 
 
-def candidate(x: float, y: float, name: str, across: int, down: float) -> tuple[Label, Box]:
+def candidate(x: float, y: float, name: str, across: int, down: float) -> tuple[Label, Space]:
     dx, dy = across * GAP, down * (GAP + LINE / 2 - (2 if across else 0))
     wide = LETTER * len(name)
     left = x + dx - wide * (1 - across) / 2
-    return Label(dx, dy, ALIGN[across]), Box(left, y + dy - LINE / 2, left + wide, y + dy + LINE / 2)
+    return Label(dx, dy, ALIGN[across]), Space(left, y + dy - LINE / 2, left + wide, y + dy + LINE / 2)
 
 
 def attach(
-    points: Sequence[dict[str, Any]], size: str, spots: Sequence[tuple[float, float]], taken: Sequence[Box]
+    points: Sequence[dict[str, Any]], size: str, spots: Sequence[tuple[float, float]], taken: Sequence[Space]
 ) -> None:
     """Give each point the place of its `name` in a chart of `size`: fields <size>_dx, <size>_dy and <size>_align.
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from ilsvrc_replay.papers.published import Percent, Strict
+from ilsvrc_replay.papers.published import Percent
+from ilsvrc_replay.run import Strict
 
 PATH = Path(__file__).with_name("line.yaml")
 
@@ -29,7 +30,7 @@ class Human(Strict):
 
 
 class Line(Strict):
-    line: tuple[Winner, ...]
+    line: list[Winner]
     human: Human
 
 

@@ -6,15 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 from ruamel.yaml import YAML
+
+from ilsvrc_replay.run import Strict
 
 PATH = Path(__file__).with_name("published.yaml")
 Percent = Annotated[float, Field(gt=0, lt=100)]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Stated(Strict):

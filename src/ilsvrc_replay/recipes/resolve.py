@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from fnmatch import fnmatch
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-from ruamel.yaml import YAML
-
-from ilsvrc_replay import nets
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes import fingerprints
+from ilsvrc_replay.recipes.catalogue import complete, of_net
 from ilsvrc_replay.run import Recipe, Run, Testing, Weights
-
-PARTS = ("schedule", "crop")  # of a recipe: keys that one leaves out have the defaults, not another recipe's values
-
-
-@cache
-def published() -> dict[str, Any]:
-    """The content of recipes.yaml: `defaults`, `modern`, and `era` by architecture or family."""
-    text = Path(__file__).with_name("recipes.yaml").read_text(encoding="utf-8")
-    return YAML(typ="safe", pure=True).load(text)
 
 
 def resolve(study: Study, name: str) -> Run:
@@ -54,24 +39,6 @@ def recipe(study: Study, name: str) -> Recipe:
     found = of_net(study.recipe(name), study.net(name).architecture)
     values = found | study.defaults.overrides | study.entry(name).overrides
     return complete(values)
-
-
-def of_net(name: str, architecture: str) -> dict[str, Any]:
-    """The values of the recipe `name` for a net. Raises StudyError if the era has none for it."""
-    if name != "era":
-        return published()[name]
-    family = nets.family(architecture)
-    for pattern, values in published()["era"].items():
-        if pattern == family or fnmatch(architecture, pattern):
-            return values
-    raise StudyError(f"there is no era recipe for {architecture}: use `recipe: modern`")
-
-
-def complete(values: Mapping[str, Any]) -> Recipe:
-    """A recipe with the defaults for what `values` leave out."""
-    defaults = published()["defaults"]
-    parts = {part: defaults[part] | values.get(part, {}) for part in PARTS}
-    return Recipe.model_validate({**defaults, **values, **parts})
 
 
 def weights(name: str | None) -> Weights | None:

@@ -19,14 +19,14 @@ from ilsvrc_replay.runtime.scratch import scratch
 MOVING = "REPLAY_MOVING"  # an environment variable: a stage is asked for progress lines that end in a carriage return
 
 
-class Watcher:
+class Lines:
     """Passes lines on as they come, and keeps each stage's and run's in .scratch/logs/<name>.log."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.logged: set[str] = set()
 
-    def __enter__(self) -> Watcher:
+    def __enter__(self) -> Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,7 +56,7 @@ class Watcher:
         print(line, file=to, flush=True)
 
 
-class MovingTable(Watcher):
+class MovingTable(Lines):
     """A row for everything that runs; above it what stages say, the last word of each run, and every error."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class MovingTable(Watcher):
         self.done = 0
         self.live = Live(console=self.console, get_renderable=self.table, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> Watcher:
+    def __enter__(self) -> Lines:
         self.live.start()
         return self
 
@@ -112,8 +112,8 @@ class MovingTable(Watcher):
         return table
 
 
-def watcher() -> Watcher:
-    return MovingTable() if sys.stdout.isatty() else Watcher()
+def watcher() -> Lines:
+    return MovingTable() if sys.stdout.isatty() else Lines()
 
 
 def log(name: str) -> Path:

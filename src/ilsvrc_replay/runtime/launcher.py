@@ -13,14 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from types import FrameType
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.params import Study
-from ilsvrc_replay.run import Compute, run_name
+from ilsvrc_replay.run import Compute
 from ilsvrc_replay.runtime.console import log, pieces, watcher
 from ilsvrc_replay.runtime.gpus import Cards
 from ilsvrc_replay.runtime.orphans import GRACE
@@ -61,17 +60,18 @@ class Launcher:
         self.lock = threading.Lock()
         self.watcher = watcher()
 
-    def run(self, study: Study) -> None:
-        """Bring the whole study up to date. Raises StudyError naming the stages that failed; the others are done.
+    def run(self, names: Sequence[str]) -> None:
+        """Bring the whole study up to date, `names` being those of its runs. Raises StudyError naming the stages that
+        failed; the others are done.
 
         A second launcher meanwhile is refused.
         """
         refusal = "another `replay run` is at work in this folder: wait for it, or stop it"
         with locked(scratch("launcher") / "lock", refusal):
             mend()
-            self.bring_up_to_date(study)
+            self.bring_up_to_date(names)
 
-    def bring_up_to_date(self, study: Study) -> None:
+    def bring_up_to_date(self, names: Sequence[str]) -> None:
         if not self.do(RESOLVE):
             raise StudyError(f"failed: {with_log(RESOLVE)}")
         todo = pending()
@@ -81,7 +81,7 @@ class Launcher:
         previous = signal.signal(signal.SIGTERM, interrupt)
         try:
             with self.watcher:
-                self.work(study, todo)
+                self.work(names, todo)
         except KeyboardInterrupt:
             self.stop()
             raise
@@ -89,9 +89,9 @@ class Launcher:
             self.pool.shutdown()
             signal.signal(signal.SIGTERM, previous)
 
-    def work(self, study: Study, todo: set[str]) -> None:
+    def work(self, names: Sequence[str], todo: set[str]) -> None:
         """Run what is `todo`: the data with all that needs none of it, then the runs, then the board."""
-        self.runs = {run: [f"train@{run}", f"evaluate@{run}"] for run in (run_name(*run) for run in study.runs)}
+        self.runs = {run: [f"train@{run}", f"evaluate@{run}"] for run in names}
         first = [self.begin("acquire", "prepare")] if todo & {"acquire", "prepare"} else []
         beside = [self.begin(name) for name in ("claims", "viewer") if name in todo]
         end(first)

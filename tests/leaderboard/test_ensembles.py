@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ilsvrc_replay.evaluation import ensembles
-from ilsvrc_replay.leaderboard import table
+from ilsvrc_replay.leaderboard import ensembles, table
 from ilsvrc_replay.params import Study
 
 LABELS = np.array([0, 1, 2, 0])

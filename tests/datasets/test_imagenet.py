@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from ilsvrc_replay.datasets import imagenet, imagenet_val
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.evaluation.evaluation import evaluate
+from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.files import sha256
 from ilsvrc_replay.originals import devkit
 from ilsvrc_replay.packed import packed_data

@@ -12,7 +12,7 @@ import torch
 
 from ilsvrc_replay import metrics
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.evaluation.evaluation import evaluate
+from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.files import sha256
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
@@ -101,5 +101,5 @@ def test_evaluation_needs_no_lightning(study: Callable[..., Study]) -> None:
     import subprocess
     import sys
 
-    code = "import sys, ilsvrc_replay.evaluation.evaluation; sys.exit('pytorch_lightning' in sys.modules)"
+    code = "import sys, ilsvrc_replay.evaluation.evaluate; sys.exit('pytorch_lightning' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

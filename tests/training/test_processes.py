@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
 from ilsvrc_replay.datasets import digits
-from ilsvrc_replay.evaluation.evaluation import evaluate
+from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.prepare import pack_arrays

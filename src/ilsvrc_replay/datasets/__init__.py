@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 if TYPE_CHECKING:
-    from ilsvrc_replay.originals.original import Original, Pictures
+    from ilsvrc_replay.originals.labelled_images import LabelledArrays, LabelledFiles
 
 HERE = Path(__file__).parent
 
@@ -66,7 +66,7 @@ class Dataset(BaseModel):
         source's name. Raises StudyError if they are nowhere, or damaged."""
         return self.module.acquire(target, self.place)
 
-    def read(self, raw: Path) -> Original | Pictures:
+    def read(self, raw: Path) -> LabelledArrays | LabelledFiles:
         """The originals, from `raw` and, where large files stay where they are, from the user's folder."""
         return self.module.read(raw, self.place)
 

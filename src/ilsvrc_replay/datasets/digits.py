@@ -12,7 +12,7 @@ import numpy as np
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.originals import fetch
-from ilsvrc_replay.originals.original import Original
+from ilsvrc_replay.originals.labelled_images import LabelledArrays
 
 CHECKSUMS = {"digits.csv": "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"}
 SHAPE = (1797, 65)  # 64 pixels and the label
@@ -28,7 +28,7 @@ def acquire(target: Path, folder: Path | None) -> str:
     return fetch.acquire("digits", CHECKSUMS, {name: fetch.from_folder(folder or inside)}, target)
 
 
-def read(folder: Path, _given: Path | None = None) -> Original:
+def read(folder: Path, _given: Path | None = None) -> LabelledArrays:
     """The original arrays; grey values 0..16 stretched to 0..255. Raises StudyError if the file is not what it was."""
     path = folder / "digits.csv"
     try:
@@ -39,7 +39,7 @@ def read(folder: Path, _given: Path | None = None) -> Original:
         raise StudyError(f"{path} is damaged: its table is {table.shape} and should be {SHAPE}")
     images = np.round(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
     labels = table[:, -1].astype(np.int64)
-    return Original(
+    return LabelledArrays(
         train_images=images[:-TEST_IMAGES],
         train_labels=labels[:-TEST_IMAGES],
         test_images=images[-TEST_IMAGES:],

@@ -13,14 +13,14 @@ from torch.nn import functional as F
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import sha256, write_json
-from ilsvrc_replay.originals.original import Original
+from ilsvrc_replay.originals.labelled_images import LabelledArrays
 from ilsvrc_replay.packed import shards
 
 SPLITS = ("train", "val", "test")
 
 
 def pack(
-    original: Original,
+    original: LabelledArrays,
     name: str,
     image_size: int,
     val_images: int,

@@ -22,7 +22,7 @@ import numpy as np
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import read_json, sha256, write_json
 from ilsvrc_replay.originals import decoding
-from ilsvrc_replay.originals.original import Picture, Pictures
+from ilsvrc_replay.originals.labelled_images import ImageFile, LabelledFiles
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.prepare import pack_arrays, stores
 from ilsvrc_replay.prepare.stores import Arrays, Chunk, Jpegs
@@ -32,7 +32,7 @@ CHUNK = 256  # images in a chunk, the unit that is done or not
 
 
 def pack(
-    pictures: Pictures,
+    originals: LabelledFiles,
     name: str,
     image_size: int,
     val_images: int,
@@ -42,23 +42,25 @@ def pack(
     stored_size: int | None = None,
     storage: str = "auto",
 ) -> dict[str, Any]:
-    """Write the packed form of `pictures`, squares of `stored_size` px or else `image_size`, into the empty folder
+    """Write the packed form of `originals`, squares of `stored_size` px or else `image_size`, into the empty folder
     `target`, as arrays or as JPEGs; returns what meta.json holds.
 
     Beside `target` a scratch folder keeps what is done until `forget`.
     """
-    labels = np.array([label for _, label in pictures.train], dtype=np.int64)
-    held_out = pack_arrays.choose_val(labels, val_images, len(pictures.classes)) if len(labels) else labels.astype(bool)
+    labels = np.array([label for _, label in originals.train], dtype=np.int64)
+    held_out = (
+        pack_arrays.choose_val(labels, val_images, len(originals.classes)) if len(labels) else labels.astype(bool)
+    )
     parts = {
-        "train": [picture for picture, out in zip(pictures.train, held_out, strict=True) if not out],
-        "val": [picture for picture, out in zip(pictures.train, held_out, strict=True) if out],
-        "test": pictures.test,
+        "train": [image for image, out in zip(originals.train, held_out, strict=True) if not out],
+        "val": [image for image, out in zip(originals.train, held_out, strict=True) if out],
+        "test": originals.test,
     }
     scratch, size = scratch_folder(target, name), stored_size or image_size
     counts = {split: len(members) for split, members in parts.items()}
     store = stores.STORES[stores.storage(storage, sum(counts.values()), size)](scratch, counts, size)
-    pieces = list(chunks(pictures, parts, size, store.spec))
-    converted = fill(pictures, pieces, size, store, scratch, name, threads or len(os.sched_getaffinity(0)))
+    pieces = list(chunks(originals, parts, size, store.spec))
+    converted = fill(originals, pieces, size, store, scratch, name, threads or len(os.sched_getaffinity(0)))
     store.finish(pieces, target)
     for split, members in parts.items():
         np.save(target / f"{split}_labels.npy", np.array([label for _, label in members], dtype=np.int64))
@@ -66,14 +68,14 @@ def pack(
     side = "stored_size" if stored_size else "image_size"
     meta = {
         "name": name,
-        "classes": list(pictures.classes),
+        "classes": list(originals.classes),
         "channels": stores.CHANNELS,
         **pack_arrays.sizes(image_size, stored_size),
         "images": counts,
         "resized": f"shorter side to {side}, bilinear and antialiased, then the square in the centre",
         "converted": converted,
-        "left_out": pictures.ignored,
-        "images_by_class": {split: by_class(members, len(pictures.classes)) for split, members in parts.items()},
+        "left_out": originals.ignored,
+        "images_by_class": {split: by_class(members, len(originals.classes)) for split, members in parts.items()},
         "statistics_of": seen,
         **store.meta,
     }
@@ -83,7 +85,7 @@ def pack(
     return meta
 
 
-def by_class(members: list[Picture], classes: int) -> list[int]:
+def by_class(members: list[ImageFile], classes: int) -> list[int]:
     return np.bincount([label for _, label in members], minlength=classes).tolist()
 
 
@@ -97,7 +99,7 @@ def forget(target: Path, name: str) -> None:
 
 
 def fill(
-    pictures: Pictures,
+    originals: LabelledFiles,
     pieces: list[Chunk],
     size: int,
     store: Arrays | Jpegs,
@@ -118,7 +120,7 @@ def fill(
     progress = counter.Counter(name, total, total - sum(len(chunk.members) for chunk in todo))
     with ThreadPoolExecutor(threads) as pool:  # decoding, resizing and hashing leave Python's lock to others
         try:
-            running: list[Future] = [pool.submit(fill_chunk, pictures, chunk, size, store, scratch) for chunk in todo]
+            running: list[Future] = [pool.submit(fill_chunk, originals, chunk, size, store, scratch) for chunk in todo]
             for future in as_completed(running):
                 members, what, unusable = future.result()
                 converted.update(what)
@@ -137,28 +139,28 @@ def fill(
     return dict(sorted(converted.items()))
 
 
-def chunks(pictures: Pictures, parts: dict[str, list[Picture]], size: int, spec: str = "") -> Iterator[Chunk]:
+def chunks(originals: LabelledFiles, parts: dict[str, list[ImageFile]], size: int, spec: str = "") -> Iterator[Chunk]:
     for split, members in parts.items():
         for start in range(0, len(members), CHUNK):
             part = members[start : start + CHUNK]
             digest = hashlib.sha256(f"{decoding.VERSION} {size} {len(members)}{spec}".encode())
             for image, _ in part:
-                digest.update(f"\n{image}\t{pictures.files.key(image)}".encode(errors="surrogateescape"))
+                digest.update(f"\n{image}\t{originals.files.key(image)}".encode(errors="surrogateescape"))
             yield Chunk(split, start, part, digest.hexdigest())
 
 
 def fill_chunk(
-    pictures: Pictures, chunk: Chunk, size: int, store: Arrays | Jpegs, scratch: Path
+    originals: LabelledFiles, chunk: Chunk, size: int, store: Arrays | Jpegs, scratch: Path
 ) -> tuple[int, dict[str, int], list[tuple[str, str]]]:
     """Decode a chunk into its place and note that it is done, unless images of it cannot be used. Returns their number
     with what was converted and what is unusable."""
     converted, bad, kept = Counter(), [], []
     for place, (image, _) in enumerate(chunk.members):
         try:
-            pixels, done = decoding.square(pictures.files.read(image), image, size)
+            pixels, done = decoding.square(originals.files.read(image), image, size)
             kept.append(store.keep(chunk, place, pixels))
             converted.update(done)
-        except decoding.PictureError as error:
+        except decoding.ImageError as error:
             bad.append((image, str(error)))
     if not bad:
         store.close(chunk, kept)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.originals.original import Picture
+from ilsvrc_replay.originals.labelled_images import ImageFile
 from ilsvrc_replay.packed import shards
 
 CHANNELS = 3
@@ -24,7 +24,7 @@ class Chunk:
 
     split: str
     start: int
-    members: list[Picture]
+    members: list[ImageFile]
     key: str
 
 

@@ -32,7 +32,7 @@ class Side:
     board: dict[str, Any]
     params: dict[str, Any] | None
     runs: dict[str, Any] | None
-    wrong: wrong_images.Wrong | None
+    wrong: wrong_images.WrongImages | None
     note: str = ""
 
     @property

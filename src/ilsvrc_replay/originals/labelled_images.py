@@ -12,7 +12,7 @@ from ilsvrc_replay.originals.archives import Files
 
 
 @dataclass(frozen=True)
-class Original:
+class LabelledArrays:
     """A data set as its authors published it. Images are uint8 (N, C, H, W), labels int64 (N,)."""
 
     train_images: np.ndarray
@@ -39,22 +39,22 @@ class Original:
                 )
 
 
-class Picture(NamedTuple):
-    """An image file by its name in `Pictures.files`, and its class."""
+class ImageFile(NamedTuple):
+    """An image file by its name in `LabelledFiles.files`, and its class."""
 
     name: str
     label: int
 
 
 @dataclass(frozen=True)
-class Pictures:
+class LabelledFiles:
     """A data set of image files of any size and mode. `train` is empty where there are only images to test on.
 
     `ignored` counts by reason the files that are there and take no part.
     """
 
     files: Files
-    train: list[Picture]
-    test: list[Picture]
+    train: list[ImageFile]
+    test: list[ImageFile]
     classes: tuple[str, ...]
     ignored: dict[str, int] = field(default_factory=dict)

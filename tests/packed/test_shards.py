@@ -92,7 +92,7 @@ def test_batches_are_those_of_an_array_wherever_a_run_goes_on(pictures: Labelled
     packed = pack(pictures, tmp_path / "packed")
     labels = packed.labels("train")
 
-    def batches(images: Tensor | shards.Shards, begin: int) -> list[Tensor]:
+    def batches(images: Tensor | shards.ShardedImages, begin: int) -> list[Tensor]:
         stream = TrainingBatches(
             images, labels, batch_size=4, interval=7, seed=3, view=lambda images, index, epoch: images + epoch
         )

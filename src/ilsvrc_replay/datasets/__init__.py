@@ -19,12 +19,12 @@ HERE = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """The data sets that there are."""
+    """All data sets, as params.yaml names them."""
     return sorted(path.stem.replace("_", "-") for path in HERE.glob("[a-z]*.py"))
 
 
 class Dataset(BaseModel):
-    """What a study says of its data."""
+    """The key `dataset` of params.yaml."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -54,11 +54,12 @@ class Dataset(BaseModel):
 
     @property
     def place(self) -> Path | None:
-        """The user's folder."""
+        """The user's folder, if one is named."""
         return Path(self.folder).expanduser() if self.folder else None
 
     @property
     def module(self) -> ModuleType:
+        """The file of this data set."""
         return importlib.import_module(f"{__name__}.{file_name(self.name)}")
 
     def acquire(self, target: Path) -> str:

@@ -1,7 +1,7 @@
 """CIFAR-10: 50,000 + 10,000 photographs, 32 x 32 in colour, 10 classes.
 
 Krizhevsky 2009, "Learning multiple layers of features from tiny images"; the "python version", six pickled batches.
-A pickle can run any code while it is read, so the checksums come first and then a reader that knows arrays only.
+Reading a pickle can run any code, so the checksums are verified first, and then the reader accepts nothing but arrays.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def read(raw: Path, _folder: Path | None = None) -> LabelledArrays:
 
 
 def batches(raw: Path, names: tuple[str, ...], classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (N, 3, 32, 32) and labels (N,) of some batches. Raises StudyError if they do not fit."""
     images, labels = [], []
     for name in names:
         content = load(raw / name)

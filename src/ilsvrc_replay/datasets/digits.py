@@ -1,11 +1,12 @@
-"""Digits: 1,797 handwritten digits, 8 x 8 grey, 10 classes, part of scikit-learn and so there without any network.
+"""Digits: 1,797 handwritten digits, 8 x 8 grey, 10 classes; part of scikit-learn, and so here without any network.
 
 The test half of "Optical recognition of handwritten digits" (Alpaydin & Kaynak 1998), UCI repository, CC BY 4.0. Too
-small to say anything about history; it is for trying the machinery out, and for the tests.
+small to say anything about history: for trying things out, and for the tests.
 """
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,7 @@ TEST_IMAGES = 500  # the last ones: other writers than most of the training imag
 
 def acquire(target: Path, folder: Path | None) -> str:
     """Put digits.csv into `target`, from `folder` if one is named; returns the name of the source."""
-    import sklearn.datasets
-
-    inside = Path(sklearn.datasets.__file__).parent / "data"
+    inside = Path(find_spec("sklearn").origin).parent / "datasets/data"  # found without importing scikit-learn
     name = "scikit-learn" if folder is None else "dataset.folder"
     return fetch.acquire("digits", CHECKSUMS, {name: fetch.from_folder(folder or inside)}, target)
 

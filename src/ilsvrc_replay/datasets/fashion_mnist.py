@@ -52,7 +52,7 @@ def read(folder: Path, _given: Path | None = None) -> LabelledArrays:
 def read_idx(path: Path) -> np.ndarray:
     """An array of bytes in the IDX format of MNIST: two zero bytes, type 8, rank, then the shape, big-endian.
 
-    Raises StudyError if the file is missing, or is not of that format, or not as long as its shape says.
+    Raises StudyError if the file is missing, of another format, or not as long as its shape says.
     """
     try:
         content = path.read_bytes()

@@ -3,8 +3,8 @@
     train/<class>/<image>   test/<class>/<image>
 
 `dataset.folder` names the folder that holds train and test. Where there is no test, val is taken for it; where there
-are both, val is left alone, as the study holds out its own from train (`dataset.val_images`). The images stay where
-they are; data/raw gets a list of them with their checksums. Classes are numbered in the order of their names.
+are both, val is not used, as the study holds out images of its own from train (`dataset.val_images`). The images stay
+where they are; data/raw gets a list of them with their checksums. Classes are numbered in the order of their names.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def acquire(target: Path, folder: Path | None) -> str:
 
 
 def test_folder(folder: Path) -> str:
+    """Which folder holds the test images. Raises StudyError if there is none."""
     found = next((name for name in ("test", "val") if (folder / name).is_dir()), None)
     if found is None:
         raise StudyError(
@@ -39,7 +40,7 @@ def test_folder(folder: Path) -> str:
 
 
 def read(raw: Path, folder: Path | None = None) -> LabelledFiles:
-    """All images. Raises StudyError naming a class that is empty, or only in the test."""
+    """All images. Raises StudyError naming a class without training images, or without a folder in train."""
     files = FolderFiles(class_folders.require_folder("imagefolder", folder), manifest.read(raw))
     names = files.names()
     classes = tuple(sorted({name.split("/")[1] for name in names if name.startswith("train/") and name.count("/") > 1}))
@@ -48,6 +49,5 @@ def read(raw: Path, folder: Path | None = None) -> LabelledFiles:
     test, other_tests = class_folders.images_by_class("imagefolder", names, test_name, classes)
     if not train:
         raise StudyError(f"imagefolder: {files.root / 'train'} holds no images in folders of classes")
-    return class_folders.checked(
-        "imagefolder", LabelledFiles(files, train, test, classes, {"no images": others + other_tests})
-    )
+    ignored = {"no images": others + other_tests}
+    return class_folders.checked("imagefolder", LabelledFiles(files, train, test, classes, ignored))

@@ -11,7 +11,7 @@ names a folder with any of these, which are read where they are:
 | labels of val | ILSVRC2012_devkit_t12.tar.gz | (not with val/<wnid>/) | LOC_val_solution.csv |
 
 Classes are numbered in the order of their wnids, as every model zoo does; the devkit's own ids are others and are
-mapped through the wnids. Known oddities, a PNG called JPEG, some CMYK and broken EXIF, are met by decoding.py's rules.
+mapped through the wnids. Its oddities, a PNG called JPEG, some CMYK and broken EXIF, are handled by decoding.py.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ def read(raw: Path, folder: Path | None = None, parts: tuple[str, ...] = ("train
 
 
 def container(root: Path, listed: dict[str, str], part: str) -> Files:
+    """The images of `part`, in their archive or folder."""
     archive = f"ILSVRC2012_img_{part}.tar"
     if archive in listed:
         return TarFiles(root / archive)
@@ -103,6 +104,7 @@ def container(root: Path, listed: dict[str, str], part: str) -> Files:
 
 
 def expect(what: str, found: int, expected: int) -> None:
+    """Raises StudyError if a count is not ImageNet's."""
     if found != expected:
         raise StudyError(
             f"imagenet: there are {found:,} of {expected:,} {what}; for a part of ImageNet use `name: imagefolder`"

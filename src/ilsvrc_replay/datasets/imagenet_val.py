@@ -1,4 +1,4 @@
-"""ImageNet's validation images alone: all that testing published weights needs. See imagenet.py for the layouts."""
+"""ImageNet's validation images alone, enough to test published weights. imagenet.py describes the layouts."""
 
 from __future__ import annotations
 

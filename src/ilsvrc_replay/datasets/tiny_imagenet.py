@@ -40,6 +40,7 @@ def unpacked(folder: Path) -> Path | None:
 
 
 def wanted(name: str) -> bool:
+    """Whether a file takes part: an image, or the labels of val."""
     return name == ANNOTATIONS or manifest.is_image(name)
 
 
@@ -47,9 +48,8 @@ def read(raw: Path, folder: Path | None = None) -> LabelledFiles:
     """All labelled images. Raises StudyError naming the class or image that is missing."""
     if (raw / ZIP).is_file():
         return arrange(ZipFiles(raw / ZIP, INSIDE))
-    return arrange(
-        FolderFiles(class_folders.require_folder("tiny-imagenet", folder and unpacked(folder)), manifest.read(raw))
-    )
+    root = class_folders.require_folder("tiny-imagenet", folder and unpacked(folder))
+    return arrange(FolderFiles(root, manifest.read(raw)))
 
 
 def arrange(files: Files) -> LabelledFiles:

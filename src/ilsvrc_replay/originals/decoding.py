@@ -1,4 +1,4 @@
-"""One image file to one square of pixels, and what had to be done to it.
+"""Decode an image file to a square of pixels, and say what had to be converted.
 
 The rules for images that are not plain 8-bit RGB:
 
@@ -30,12 +30,12 @@ VERSION = 1  # of the pixels that `square` gives: raised when they change
 
 
 class ImageError(Exception):
-    """Why a file cannot be used."""
+    """Why an image file cannot be used."""
 
 
 def square(content: bytes, name: str, size: int) -> tuple[np.ndarray, list[str]]:
-    """The image, its shorter side resized to `size` (bilinear, antialiased) and its centre cut out: uint8
-    (3, size, size); and what was done to it. Raises ImageError."""
+    """The image as uint8 (3, size, size), its shorter side resized to `size` (bilinear, antialiased) and the centre cut
+    out; and what was converted. Raises ImageError."""
     image, done = open_rgb(content, name, draft=2 * size)
     shorter, longer = sorted(image.size)
     if longer > LONGEST * shorter:
@@ -51,8 +51,8 @@ def square(content: bytes, name: str, size: int) -> tuple[np.ndarray, list[str]]
 
 
 def open_rgb(content: bytes, name: str, draft: int | None = None) -> tuple[Image.Image, list[str]]:
-    """The image as 8-bit RGB, and what was done to it. `draft`: a JPEG may be decoded at half, a quarter or an eighth
-    of its size, if that leaves at least `draft` px of each side. Raises ImageError."""
+    """The image as 8-bit RGB, and what was converted. `draft`: a JPEG may be decoded at a half, a quarter or an eighth
+    of its size if that leaves at least `draft` px of each side. Raises ImageError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of broken EXIF, and of what is refused below

@@ -1,4 +1,4 @@
-"""What every data set offers: its original images and labels, read and checked, as arrays or as image files."""
+"""What reading a data set gives: its original images with their labels, as arrays or as image files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ilsvrc_replay.originals.archives import Files
 
 @dataclass(frozen=True)
 class LabelledArrays:
-    """A data set as its authors published it. Images are uint8 (N, C, H, W), labels int64 (N,)."""
+    """A data set that is published as arrays: images uint8 (N, C, H, W), labels int64 (N,)."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -40,7 +40,7 @@ class LabelledArrays:
 
 
 class ImageFile(NamedTuple):
-    """An image file by its name in `LabelledFiles.files`, and its class."""
+    """The name of an image file in `LabelledFiles.files`, and the number of its class."""
 
     name: str
     label: int
@@ -48,9 +48,8 @@ class ImageFile(NamedTuple):
 
 @dataclass(frozen=True)
 class LabelledFiles:
-    """A data set of image files of any size and mode. `train` is empty where there are only images to test on.
-
-    `ignored` counts by reason the files that are there and take no part.
+    """A data set of image files, of any size and mode. `train` is empty where there are only images to test on;
+    `ignored` counts, by reason, the files that take no part.
     """
 
     files: Files

@@ -37,7 +37,7 @@ def shard_name(split: str, number: int) -> str:
     return f"{split}_images-{number:05d}.jpegs"
 
 
-class Files:
+class ShardFiles:
     """The files of a split, mapped."""
 
     def __init__(self, folder: Path, split: str, count: int, size: int, in_shard: int) -> None:
@@ -78,7 +78,7 @@ class Files:
             raise StudyError(f"{name}: image {number} is damaged ({error}): run `dvc repro --force prepare`") from None
 
 
-class Shards:
+class ShardedImages:
     """A split's images, or a stretch of them, for use in place of a tensor uint8 (N, 3, S, S).
 
     A slice is a stretch, nothing decoded yet; a tensor of numbers takes images out, decoded, and `to` all of them.
@@ -86,7 +86,7 @@ class Shards:
 
     device = torch.device("cpu")
 
-    def __init__(self, files: Files, stretch: range) -> None:
+    def __init__(self, files: ShardFiles, stretch: range) -> None:
         self.files, self.stretch = files, stretch
 
     def __len__(self) -> int:
@@ -96,9 +96,9 @@ class Shards:
     def shape(self) -> torch.Size:
         return torch.Size([len(self), 3, self.files.size, self.files.size])
 
-    def __getitem__(self, index: slice | int | Tensor) -> Shards | Tensor:
+    def __getitem__(self, index: slice | int | Tensor) -> ShardedImages | Tensor:
         if isinstance(index, slice):
-            return Shards(self.files, self.stretch[index])
+            return ShardedImages(self.files, self.stretch[index])
         if isinstance(index, int):
             return self.decoded([index])[0]
         return self.decoded(index.tolist())
@@ -106,7 +106,7 @@ class Shards:
     def index_select(self, _: int, index: Tensor) -> Tensor:
         return self.decoded(index.tolist())
 
-    def split(self, size: int) -> list[Shards]:
+    def split(self, size: int) -> list[ShardedImages]:
         return [self[start : start + size] for start in range(0, len(self), size)]
 
     def to(self, device: torch.device | str) -> Tensor:

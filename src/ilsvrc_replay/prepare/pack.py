@@ -1,4 +1,4 @@
-"""A data set to its packed form, however its originals come."""
+"""Pack a data set, whether it is published as arrays or as image files."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Pack image files: decoded by all cores, chunk by chunk, into files that a killed packing goes on to fill.
+"""Pack image files: all cores decode them, chunk by chunk, and a packing that was killed goes on where it stopped.
 
-Every image becomes a square by the rules of decoding.py, whose order and place depend on the names alone: the packed
-bytes are the same whatever the number of threads, and however often the packing was killed. Images that cannot be
-used are all named, then the packing is refused: a study never trains or tests on fewer images than it says.
+Every image becomes a square by the rules of decoding.py. Their order depends on the names alone, so the packed bytes
+are the same whatever the number of threads and however often the packing was killed. All images that cannot be used
+are named, then the packing is refused: a study never trains or tests on fewer images than it says.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ilsvrc_replay.originals import decoding
 from ilsvrc_replay.originals.labelled_images import ImageFile, LabelledFiles
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.prepare import pack_arrays, stores
-from ilsvrc_replay.prepare.stores import Arrays, Chunk, Jpegs
-from ilsvrc_replay.runtime import counter
+from ilsvrc_replay.prepare.stores import ArrayStore, Chunk, JpegStore
+from ilsvrc_replay.runtime.progress_bar import progress_bar
 
 CHUNK = 256  # images in a chunk, the unit that is done or not
 
@@ -45,7 +45,7 @@ def pack(
     """Write the packed form of `originals`, squares of `stored_size` px or else `image_size`, into the empty folder
     `target`, as arrays or as JPEGs; returns what meta.json holds.
 
-    Beside `target` a scratch folder keeps what is done until `forget`.
+    What is done is kept in a scratch folder beside `target` until `forget`. Raises StudyError as `fill` does.
     """
     labels = np.array([label for _, label in originals.train], dtype=np.int64)
     held_out = (
@@ -86,10 +86,12 @@ def pack(
 
 
 def by_class(members: list[ImageFile], classes: int) -> list[int]:
+    """The number of images of each class."""
     return np.bincount([label for _, label in members], minlength=classes).tolist()
 
 
 def scratch_folder(target: Path, name: str) -> Path:
+    """Where an unfinished packing keeps what is done, beside `target`."""
     return target.parent / f".{name}.unfinished"
 
 
@@ -102,13 +104,13 @@ def fill(
     originals: LabelledFiles,
     pieces: list[Chunk],
     size: int,
-    store: Arrays | Jpegs,
+    store: ArrayStore | JpegStore,
     scratch: Path,
     name: str,
     threads: int,
 ) -> dict[str, int]:
-    """Fill the store where it is not filled yet; returns how many images were converted, by what was done. Raises
-    StudyError if there are images that cannot be used, or if the disk is too small."""
+    """Fill what is still missing in the store; returns how many images were converted, by kind of conversion. Raises
+    StudyError if images cannot be used, or if the disk is too small."""
     todo, converted, bad = [], Counter(), []
     for chunk in pieces:
         done = look_up(scratch, chunk, store)
@@ -116,20 +118,19 @@ def fill(
             todo.append(chunk)
         else:
             converted.update(done)
-    total = sum(len(chunk.members) for chunk in pieces)
-    progress = counter.Counter(name, total, total - sum(len(chunk.members) for chunk in todo))
-    with ThreadPoolExecutor(threads) as pool:  # decoding, resizing and hashing leave Python's lock to others
+    total, left = (sum(len(chunk.members) for chunk in some) for some in (pieces, todo))
+    # Decoding, resizing and hashing release Python's lock.
+    with ThreadPoolExecutor(threads) as pool, progress_bar(name, total, total - left) as advance:
         try:
             running: list[Future] = [pool.submit(fill_chunk, originals, chunk, size, store, scratch) for chunk in todo]
             for future in as_completed(running):
                 members, what, unusable = future.result()
                 converted.update(what)
                 bad += unusable
-                progress.add(members)
+                advance(members)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    progress.end()
     if bad:
         for image, reason in sorted(bad):
             print(f"{image} {reason}", file=sys.stderr)
@@ -140,6 +141,7 @@ def fill(
 
 
 def chunks(originals: LabelledFiles, parts: dict[str, list[ImageFile]], size: int, spec: str = "") -> Iterator[Chunk]:
+    """The splits in chunks; the key of each changes with its files, their order, the size and the kind of store."""
     for split, members in parts.items():
         for start in range(0, len(members), CHUNK):
             part = members[start : start + CHUNK]
@@ -150,10 +152,10 @@ def chunks(originals: LabelledFiles, parts: dict[str, list[ImageFile]], size: in
 
 
 def fill_chunk(
-    originals: LabelledFiles, chunk: Chunk, size: int, store: Arrays | Jpegs, scratch: Path
+    originals: LabelledFiles, chunk: Chunk, size: int, store: ArrayStore | JpegStore, scratch: Path
 ) -> tuple[int, dict[str, int], list[tuple[str, str]]]:
-    """Decode a chunk into its place and note that it is done, unless images of it cannot be used. Returns their number
-    with what was converted and what is unusable."""
+    """Decode a chunk into its place and note that it is done, unless some of its images cannot be used. Returns the
+    number of images, how many were converted by kind, and the unusable ones with the reason."""
     converted, bad, kept = Counter(), [], []
     for place, (image, _) in enumerate(chunk.members):
         try:
@@ -169,8 +171,8 @@ def fill_chunk(
     return len(chunk.members), dict(converted), bad
 
 
-def look_up(scratch: Path, chunk: Chunk, store: Arrays | Jpegs) -> dict[str, int] | None:
-    """What was converted in a chunk that is done; None if it is not, or if a power cut took its pixels."""
+def look_up(scratch: Path, chunk: Chunk, store: ArrayStore | JpegStore) -> dict[str, int] | None:
+    """What was converted in a chunk that is done; None if it is not, or if its pixels were lost in a power cut."""
     try:
         done = read_json(note(scratch, chunk))
         whole = done["key"] == chunk.key and done["sha256"] == store.digest(chunk)
@@ -180,4 +182,5 @@ def look_up(scratch: Path, chunk: Chunk, store: Arrays | Jpegs) -> dict[str, int
 
 
 def note(scratch: Path, chunk: Chunk) -> Path:
+    """The file that says that a chunk is done."""
     return scratch / chunk.split / f"{chunk.start:08d}.json"

@@ -60,12 +60,12 @@ def show() -> None:
     Example: `replay show`; in a browser, open results/<study>/index.html.
     """
     study = load_study()
-    from ilsvrc_replay.tools import terminal
+    from ilsvrc_replay.tools import leaderboard_table
 
     folder = Path("results") / study.study
     if not (folder / "leaderboard.json").exists():
         raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`")
-    terminal.show(wide_console(), study, files.read_json(folder / "leaderboard.json"), folder)
+    leaderboard_table.show(wide_console(), study, files.read_json(folder / "leaderboard.json"), folder)
 
 
 @app.command()

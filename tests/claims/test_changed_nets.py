@@ -28,7 +28,7 @@ def replace(monkeypatch: pytest.MonkeyPatch) -> Replace:
 
     def put(name: str, construct: Callable[[], nn.Module]) -> None:
         with torch.device("meta"):
-            others[name] = traced.Traced(construct(), published(name).input_size)
+            others[name] = traced.TracedNet(construct(), published(name).input_size)
 
     return put
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ilsvrc_replay.input import seeding
 from ilsvrc_replay.input.world import ALONE, World
-from ilsvrc_replay.packed.shards import Shards
+from ilsvrc_replay.packed.shards import ShardedImages
 
 SHARE = 0.5  # of a GPU's free memory that images may take
 AHEAD = 2  # batches that are decoded before they are asked for
@@ -24,16 +24,16 @@ AHEAD = 2  # batches that are decoded before they are asked for
 View = Callable[[Tensor, Tensor, int], Tensor]  # uint8 images, their numbers, the epoch -> what the net sees
 
 
-def resident(images: Tensor | Shards, device: torch.device) -> Tensor | Shards:
+def resident(images: Tensor | ShardedImages, device: torch.device) -> Tensor | ShardedImages:
     """`images` on `device` if it has room for them all, else as they are."""
-    if isinstance(images, Shards):
+    if isinstance(images, ShardedImages):
         return images
     if device.type == "cuda" and images.nbytes > SHARE * torch.cuda.mem_get_info(device)[0]:
         return images
     return images.to(device)
 
 
-def fetched(images: Tensor | Shards, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+def fetched(images: Tensor | ShardedImages, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
     """For each of `batches`, numbers of images on the device that trains, those numbers and the images, there."""
     if isinstance(images, Tensor):
         for index in batches:
@@ -60,7 +60,7 @@ class TrainingBatches:
 
     def __init__(
         self,
-        images: Tensor | Shards,
+        images: Tensor | ShardedImages,
         labels: Tensor,
         *,
         batch_size: int,

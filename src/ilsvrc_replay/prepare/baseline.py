@@ -1,4 +1,4 @@
-"""What any net must beat: chance, and a linear classifier on the same images."""
+"""The errors that any net must beat: of guessing, and of a linear classifier on the same images."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def fit(inputs: Tensor, labels: Tensor, classes: int) -> torch.nn.Linear:
 
 
 def pixels(packed: Packed, split: str, index: Tensor | None = None) -> Tensor:
-    """The split's images, or those of `index`, standardised: (N, D). In parts, as large sets fit no memory whole."""
+    """The split's images, or those of `index`, standardised: (N, D). In batches: large sets may not fit in memory."""
     images, statistics = packed.images(split), packed.pixels()
     index = torch.arange(len(images)) if index is None else index
     side = min(images.shape[-1], LARGEST_SIDE)

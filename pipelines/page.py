@@ -6,7 +6,7 @@ import beside  # noqa: F401
 
 from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard import render
-from ilsvrc_replay.page import document, figures, training_curves
+from ilsvrc_replay.page import document, figures, trained_runs
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.runtime import tracking
 from ilsvrc_replay.runtime.stage import run_stage
@@ -17,7 +17,7 @@ def main() -> None:
     results = Path("results") / study.study
     board = files.read_json(results / "leaderboard.json")
     claims = files.read_csv(Path("results/claims/built.csv")) + files.read_csv(results / "measured.csv")
-    trained = training_curves.read(study, Path("runs"))
+    trained = trained_runs.read(study, Path("runs"))
     files.write_text(results / "curves.csv", files.as_csv(trained.rows))
     drawn = document.charts(study, board, trained.rows)
     with files.whole_folder(results / "figures") as folder:

@@ -76,7 +76,7 @@ def same(place: Workplace, packed: Packed, said: str) -> None:
             assert made[name] == pytest.approx(wanted[name], rel=0, abs=slack + 1e-4), name
     weights = load_file(place.folder / RUN / "weights.safetensors")
     for name, tensor in net.state_dict().items():
-        torch.testing.assert_close(weights[name], tensor, rtol=0, atol=2e-3)
+        torch.testing.assert_close(weights[name], tensor, rtol=0, atol=5e-3)  # one step of AdamW at this rate
     record = json.loads((place.folder / RUN / "training.json").read_text())
     assert record["compute"]["devices"] == 2
     assert record["steps"] == job.record["steps"]

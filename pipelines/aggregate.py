@@ -5,8 +5,8 @@ from pathlib import Path
 import beside  # noqa: F401
 
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard import mistakes, render, table, wrong_images
-from ilsvrc_replay.leaderboard.judge import judge
+from ilsvrc_replay.leaderboard import predictions, render, table, wrong_images
+from ilsvrc_replay.leaderboard.build import build_board
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.run import load_run, run_name
 from ilsvrc_replay.runtime.stage import run_stage
@@ -19,13 +19,13 @@ def main() -> None:
     names = [run_name(entry, seed) for entry, seed in study.runs]
     metrics = {name: files.read_json(Path("metrics") / f"{name}.json") for name in names}
     baseline = files.read_json(Path("data/packed") / study.dataset.name / "baseline.json")
-    alone = mistakes.of_entries(study, PREDICTIONS)
-    ensembles, together = mistakes.of_ensembles(study, PREDICTIONS)
+    alone = predictions.wrong_by_entry(study, PREDICTIONS)
+    ensembles, together = predictions.wrong_by_ensemble(study, PREDICTIONS)
     runs = {entry: load_run(Path("resolved/train") / f"{entry}.json") for entry in study.entries}
-    board = judge(study, runs, table.rows(study, metrics, ensembles), alone)
+    board = build_board(study, runs, table.rows(study, metrics, ensembles), alone)
     results = Path("results") / study.study
     render.write(results, study, runs, board, baseline)
-    wrong_images.write(results / wrong_images.FILE, mistakes.labels_tested(study, PREDICTIONS), alone | together)
+    wrong_images.write(results / wrong_images.FILE, predictions.labels_tested(study, PREDICTIONS), alone | together)
     print(f"{results}: {len(board.rows)} rows of {len(names)} runs")
 
 

@@ -9,7 +9,7 @@ from ilsvrc_replay.datasets import Dataset
 from ilsvrc_replay.device import enough_memory
 from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.evaluation.image_files import open_originals
-from ilsvrc_replay.originals.original import Pictures
+from ilsvrc_replay.originals.labelled_images import LabelledFiles
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.run import load_run, run_name
 from ilsvrc_replay.runtime.stage import chosen_run, run_stage
@@ -22,7 +22,7 @@ def main() -> None:
     packed = packed_data.load(Path("data/packed") / dataset.name)
     predictions = Path("predictions") / f"{name}.npz"
 
-    def originals() -> Pictures:
+    def originals() -> LabelledFiles:
         return open_originals(dataset, Path("data/raw") / dataset.name)
 
     with enough_memory(f"evaluation.batch_size, which is {run.testing.batch_size}"):

@@ -24,7 +24,7 @@ from ilsvrc_replay.files import sha256, whole_folder
 from ilsvrc_replay.models import registry
 from ilsvrc_replay.models.initial_weights import materialise
 from ilsvrc_replay.originals import fetch
-from ilsvrc_replay.originals.original import Original
+from ilsvrc_replay.originals.labelled_images import LabelledArrays
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.prepare import pack_arrays
@@ -197,10 +197,10 @@ def test_digits(content: bytes, tmp_path: Path) -> None:
     refused(lambda: digits.read(tmp_path), tmp_path, f"{tmp_path}/digits.csv")
 
 
-def original(**change: Any) -> Original:
+def original(**change: Any) -> LabelledArrays:
     images, labels = np.zeros((20, 1, 28, 28), np.uint8), np.arange(20) % 2
     values = {"train_images": images, "train_labels": labels, "test_images": images, "test_labels": labels}
-    return Original(**{**values, "classes": ("a", "b"), **change})
+    return LabelledArrays(**{**values, "classes": ("a", "b"), **change})
 
 
 ORIGINALS = {

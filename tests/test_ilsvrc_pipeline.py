@@ -56,7 +56,7 @@ def test_the_archives_become_a_board_though_packing_is_killed(clone: Clone) -> N
     assert f"imagenet: {TRAIN * len(WNIDS) - 60:,} train, 60 val, {VAL} test images of 32 px" in said, said
     (row,) = clone.board()
     assert (row["dataset"], row["images"]) == ("imagenet", str(VAL))
-    assert float(row["top1_err"]) < 20  # guessing errs in 67 %
+    assert float(row["top1_err"]) < 20  # guessing has 67 %
     assert clone.board("ten_crop")
     before = clone.made()
     assert len(list((clone.folder / "data/packed/imagenet").iterdir())) < 12  # never a file for each image

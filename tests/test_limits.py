@@ -21,7 +21,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 MEMORY = """
 import resource, runpy, sys
-from ilsvrc_replay.evaluation import evaluation
+from ilsvrc_replay.evaluation import evaluate
 from ilsvrc_replay.training import fit
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * resource.getpagesize() + {limit}
@@ -66,9 +66,11 @@ def test_a_disk_that_takes_no_more(clone: Clone, stage: str, named: str) -> None
 )
 def test_a_memory_that_is_used_up(clone: Clone, key: str, value: int, stage: str) -> None:
     clone.set(key, value)
+    clone.run("python", "pipelines/resolve.py")
     line = limited(clone, MEMORY, 20_000_000, f"pipelines/{stage}.py", "--entry", "alexnet", "--seed", "0")
     assert line == f"error: out of memory: lower {key}, which is {value}"
     clone.run("git", "checkout", "-q", "params.yaml")
+    clone.run("python", "pipelines/resolve.py")
 
 
 @pytest.mark.parametrize(

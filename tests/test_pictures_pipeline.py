@@ -38,7 +38,7 @@ def test_a_folder_of_images_becomes_a_board(clone: Clone) -> None:
     assert "imagefolder: 150 train, 30 val, 60 test images of 32 px" in said
     (row,) = clone.board()
     assert (row["dataset"], row["images"]) == ("imagefolder", "60")
-    assert float(row["top1_err"]) < 40  # guessing errs in 67 %
+    assert float(row["top1_err"]) < 40  # guessing has 67 %
     lock = clone.lock()
     assert [out["path"] for out in lock["acquire"]["outs"]] == ["data/raw/imagefolder"]
     assert lock["acquire"]["outs"][0]["nfiles"] == 1  # the list; the images stay where they are

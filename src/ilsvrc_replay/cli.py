@@ -61,12 +61,12 @@ def show() -> None:
     Example: `replay show`; in a browser, open results/<study>/index.html.
     """
     study = load_study()
-    from ilsvrc_replay.tools import terminal
+    from ilsvrc_replay.tools import leaderboard_table
 
     folder = Path("results") / study.study
     if not (folder / "leaderboard.json").exists():
         raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`")
-    terminal.show(wide_console(), study, files.read_json(folder / "leaderboard.json"), folder)
+    leaderboard_table.show(wide_console(), study, files.read_json(folder / "leaderboard.json"), folder)
 
 
 @app.command()
@@ -248,13 +248,14 @@ def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, w
 
 @app.command()
 def sync() -> None:
-    """Send MLflow what it did not get while it could not be reached.
+    """Show MLflow what it lacks: what it did not get while it could not be reached, and finished runs.
 
     Example: `MLFLOW_TRACKING_URI=http://server:5000 replay run`, and once the server is back, `replay sync`.
     """
     from ilsvrc_replay.runtime import tracking
 
-    typer.echo(f"{tracking.sync():,} records sent to MLflow; nothing is left to send")
+    tracking.sync()
+    typer.echo("MLflow is up to date; nothing is left to send")
 
 
 def wide_console() -> Console:

@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 from ilsvrc_replay.datasets import Dataset
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.evaluation.plans import PROTOCOLS
+from ilsvrc_replay.evaluation.protocols import PROTOCOLS
 from ilsvrc_replay.run import Activation, Compact, Compute, Crop, Net, Recipe, Schedule, Seed, Strict
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]

@@ -28,7 +28,7 @@ def replace(monkeypatch: pytest.MonkeyPatch) -> Replace:
 
     def put(name: str, construct: Callable[[], nn.Module]) -> None:
         with torch.device("meta"):
-            others[name] = traced.Traced(construct(), published(name).input_size)
+            others[name] = traced.TracedNet(construct(), published(name).input_size)
 
     return put
 
@@ -147,21 +147,21 @@ def test_vggs_with_other_normalisation(name: str, normalised: bool, verdict: str
 def test_resnets_of_one_kind_of_block(option: str | None, replace: Replace) -> None:
     """All bottlenecks, and then all without their shortcuts."""
     for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"):
-        replace(name, partial(imagenet, (1, 1, 1, 1), True, option))
+        replace(name, imagenet((1, 1, 1, 1), bottleneck=True, option=option).construct)
     measured = MEASURES["resnet-blocks-1-3-1"]()
     assert measured.verdict == ("true" if option else "wrong")
     assert MEASURES["resnet-five-depths"]().verdict == "wrong"
 
 
 def test_a_resnet_of_152_blocks(replace: Replace) -> None:
-    replace("resnet152", partial(imagenet, (3, 8, 138, 3), False, "B"))
+    replace("resnet152", imagenet((3, 8, 138, 3), bottleneck=False, option="B").construct)
     assert MEASURES["resnet-152-blocks"]().verdict == "true"
     assert MEASURES["only-weighted-layers-count"]().verdict == "wrong"
 
 
 def test_a_resnet_with_dropout_and_a_second_classifier(replace: Replace) -> None:
     def heavier() -> nn.Module:
-        net = imagenet((2, 2, 2, 2), False, "B")
+        net = imagenet((2, 2, 2, 2), bottleneck=False, option="B").construct()
         net.fc = nn.Sequential(nn.Linear(512, 512), nn.Dropout(0.5), nn.Linear(512, 1000))
         return net
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from torch import nn
 
 from ilsvrc_replay.claims import about_alexnet, about_googlenet, about_inception, about_resnet, about_vgg, traced
 from ilsvrc_replay.claims.filters import weights, window
 from ilsvrc_replay.claims.verdicts import MEASURES, judge, row
-from ilsvrc_replay.papers.statements import PATH, Claim, claims
-from ilsvrc_replay.papers.verdict import Measured, times_as_many
+from ilsvrc_replay.papers.evidence import Evidence, times_as_many
+from ilsvrc_replay.papers.net_claims import PATH, NetClaim, net_claims
 
 EXPECTED = {
     "only-weighted-layers-count": "true",
@@ -71,13 +73,13 @@ def rows() -> dict[str, dict[str, str]]:
 
 def test_every_claim_has_one_measure() -> None:
     modules = (about_alexnet, about_vgg, about_googlenet, about_resnet, about_inception)
-    assert set(MEASURES) == set(claims())
+    assert set(MEASURES) == set(net_claims())
     assert len(MEASURES) == sum(len(module.MEASURES) for module in modules)
 
 
 def test_the_verdicts_are_historys(rows: dict[str, dict[str, str]]) -> None:
     assert {name: found["verdict"] for name, found in rows.items()} == EXPECTED
-    assert list(rows) == list(claims())
+    assert list(rows) == list(net_claims())
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -92,29 +94,56 @@ def test_a_caveat_stands_beside_what_is_not_plainly_true(rows: dict[str, dict[st
 
 
 def test_claims_are_sentences_without_a_verdict() -> None:
-    sentences = [claim.claim for claim in claims().values()]
+    sentences = [claim.claim for claim in net_claims().values()]
     assert len(set(sentences)) == len(sentences)
     assert all(len(text.split()) > 3 and text.endswith(".") and "\n" not in text for text in sentences)
-    assert all(len(claim.source.split()) > 1 for claim in claims().values())
+    assert all(len(claim.source.split()) > 1 for claim in net_claims().values())
     keys = {
         line.strip().split(":")[0] for line in PATH.read_text().splitlines() if line.startswith("  ") and ": " in line
     }
-    assert keys <= {"claim", "source", "caveat"}
-    assert set(Claim.model_fields) == {"claim", "source", "caveat"}
+    assert keys <= {"claim", "source", "caveat", "transcribed"}
+    assert set(NetClaim.model_fields) == {"claim", "source", "caveat", "transcribed"}
+
+
+class Read(Exception):
+    """A measure asked for what was transcribed."""
+
+
+def test_a_claim_that_reads_a_recipe_or_initial_weights_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_values: object, **_options: object) -> None:
+        raise Read
+
+    def reads(measure: Callable[[], Evidence]) -> bool:
+        try:
+            measure()
+        except Read:
+            return True
+        return False
+
+    monkeypatch.setattr(traced, "recipe", read)
+    monkeypatch.setattr(traced, "start", read)
+    reading = {name for name, measure in MEASURES.items() if reads(measure)}
+    assert {"alexnet-recipe", "resnet-starts-with-xavier"} < reading
+    assert reading <= {name for name, claim in net_claims().items() if claim.transcribed}
+
+
+def test_a_transcribed_claim_is_told_by_its_source(rows: dict[str, dict[str, str]]) -> None:
+    for name, claim in net_claims().items():
+        assert rows[name]["source"].endswith(", as transcribed from the paper") == claim.transcribed, name
 
 
 @pytest.mark.parametrize(
-    ("measured", "verdict", "caveat"),
+    ("evidence", "verdict", "caveat"),
     [
-        (Measured("", True), "true", ""),
-        (Measured("", True, exactly=False), "true with a caveat", "but"),
-        (Measured("", False), "wrong", "but"),
-        (Measured("", False, exactly=False), "wrong", "but"),
-        (Measured("", None), "not decided", ""),
+        (Evidence("", True), "true", ""),
+        (Evidence("", True, exactly=False), "true with a caveat", "but"),
+        (Evidence("", False), "wrong", "but"),
+        (Evidence("", False, exactly=False), "wrong", "but"),
+        (Evidence("", None), "not decided", ""),
     ],
 )
-def test_verdicts(measured: Measured, verdict: str, caveat: str) -> None:
-    found = row("id", Claim(claim="It is so.", source="a table", caveat="but"), measured)
+def test_verdicts(evidence: Evidence, verdict: str, caveat: str) -> None:
+    found = row("id", NetClaim(claim="It is so.", source="a table", caveat="but"), evidence)
     assert (found["verdict"], found["caveat"]) == (verdict, caveat)
 
 

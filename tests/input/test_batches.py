@@ -60,16 +60,15 @@ def test_test_batches_hold_every_image_once() -> None:
 
 @pytest.mark.parametrize("crop", CROPS, ids=lambda crop: crop.kind)
 def test_an_image_is_augmented_alike_in_every_batch(crop: Crop, packed: Packed) -> None:
-    view = training_view(
-        recipe(crop=crop, flip=True, pca_colour=0.1, photometric=0.4), packed.pixels(), 32, seed=5, count=1100
-    )
+    made = recipe(crop=crop, flip=True, pca_colour=0.1, photometric=0.4)
+    view = training_view(made, packed.pixels(), 32, seed=5, count=1100)
     images, index = packed.images("train")[:64], torch.arange(64)
     together = view(images, index, 2)
     alone = torch.cat([view(images[i : i + 1], index[i : i + 1], 2) for i in range(64)])
     assert torch.equal(together, alone)
     assert not torch.equal(together, view(images, index, 3))
     with ProcessPoolExecutor(2, mp_context=get_context("fork")) as processes:  # each sees every second image
-        halves = [processes.submit(seen, recipe, packed, slice(part, 64, 2)) for part in (0, 1)]
+        halves = [processes.submit(seen, made, packed, slice(part, 64, 2)) for part in (0, 1)]
         assert all(torch.equal(half.result(), together[part::2]) for part, half in enumerate(halves))
 
 

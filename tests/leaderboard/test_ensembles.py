@@ -29,20 +29,20 @@ def study(seeds: list[int], **evaluation: object) -> Study:
 def test_an_ensemble_averages_probabilities_not_votes() -> None:
     np.testing.assert_allclose(ensembles.average([FIRST, SECOND])[2], [0.3, 0.1, 0.6], atol=1e-7)
     measured = ensembles.measure([FIRST, SECOND], LABELS)
-    assert measured == {"images": 4, "top1_err": 50.0, "top5_err": 0.0}  # alone they err in 50 and 25 %
+    assert measured == {"images": 4, "top1_err": 50.0, "top5_err": 0.0}  # alone they have errors of 50 and 25 %
 
 
 def test_the_seeds_of_every_entry_and_the_named_lists_are_ensembles() -> None:
     both = {"both": {"members": ["alexnet", "vgg16"], "stands_for": "vgg16"}}
-    alone = ensembles.teams(study([0], ensembles=both))
-    assert [(team.name, team.runs(study([0]))) for team in alone] == [("both", ["alexnet-0", "vgg16-0"])]
+    alone = ensembles.of_study(study([0], ensembles=both))
+    assert [(ensemble.name, ensemble.runs(study([0]))) for ensemble in alone] == [("both", ["alexnet-0", "vgg16-0"])]
     several = study([0, 1], ensembles=both)
-    assert [(team.name, team.runs(several)) for team in ensembles.teams(several)] == [
+    assert [(ensemble.name, ensemble.runs(several)) for ensemble in ensembles.of_study(several)] == [
         ("alexnet", ["alexnet-0", "alexnet-1"]),
         ("vgg16", ["vgg16-0", "vgg16-1"]),
         ("both", ["alexnet-0", "alexnet-1", "vgg16-0", "vgg16-1"]),
     ]
-    assert ensembles.teams(several)[2].protocols(several) == ["single_crop"]  # what all members were tested by
+    assert ensembles.of_study(several)[2].protocols(several) == ["single_crop"]  # what all members were tested by
 
 
 def test_an_ensemble_has_a_row_beside_the_published_ensemble() -> None:

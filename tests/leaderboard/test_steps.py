@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ilsvrc_replay.evaluation.plans import OTHER_IMAGES
+from ilsvrc_replay.evaluation.protocols import OTHER_IMAGES
 from ilsvrc_replay.leaderboard import render, steps
 from ilsvrc_replay.leaderboard.board import STEP_COLUMNS, Board
-from ilsvrc_replay.leaderboard.judge import judge
+from ilsvrc_replay.leaderboard.build import build_board
 from ilsvrc_replay.params import Study
 
 IMAGES = 2000
@@ -41,12 +41,12 @@ def test_milestones_are_the_historys_in_its_order_whatever_the_studys() -> None:
 
 def test_other_images_are_neither_a_step_nor_a_failure() -> None:
     made = study("alexnet", "vgg16")
-    mistakes = {
+    masks = {
         (name, "single", protocol): wrong(share)
         for name, share in (("alexnet", 0.9), ("vgg16", 0.8))
         for protocol in ("single_crop", *OTHER_IMAGES)
     }
-    board = judge(made, {}, [], mistakes)
+    board = build_board(made, {}, [], masks)
     assert (
         [step["protocol"] for step in board.steps] == [order["protocol"] for order in board.orders] == ["single_crop"]
     )

@@ -90,3 +90,17 @@ def test_the_board_says_what_did_not_train(error: float, words: str | None) -> N
     text = render.as_markdown(study, Board(rows, [], [], []), BASELINE)
     assert ("What did not train" in text) == (words is not None)
     assert words is None or words in text
+
+
+def test_the_board_shows_every_reduction_and_names_those_that_depart_from_the_studys() -> None:
+    study = board([0], {"alexnet": "alexnet", "inception_v3": "inception_v3", "inception_v4": "inception_v4"})
+    factors = {"alexnet": 1, "inception_v3": 2, "inception_v4": 2}
+    rows = table.rows(study, {f"{name}-0": measured(12) | {"compact": f} for name, f in factors.items()}, {})
+    assert {row["entry"]: row["compact"] for row in rows} == factors
+    text = render.as_markdown(study, Board(rows, [], [], []), BASELINE)
+    for name, factor in factors.items():
+        (line,) = (line for line in text.splitlines() if line.startswith("|") and f" {name} |" in line)
+        assert f" era | 1 | {factor} |" in line
+    assert "total stride by 1; these depart from it: inception_v3 by 2, inception_v4 by 2." in text
+    alike = render.as_markdown(study, Board([row | {"compact": 1} for row in rows], [], [], []), BASELINE)
+    assert "depart from it" not in alike

@@ -10,7 +10,7 @@ from PIL import Image
 from torchvision.transforms import functional as F
 
 from ilsvrc_replay.originals import decoding
-from ilsvrc_replay.originals.decoding import PictureError, square
+from ilsvrc_replay.originals.decoding import ImageError, square
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_a_broken_exif_block_and_a_rotation_are_not_looked_at() -> None:
     ids=["empty", "text", "truncated JPEG", "truncated PNG", "line"],
 )
 def test_what_cannot_be_used_is_refused_with_its_reason(content: bytes, reason: str) -> None:
-    with pytest.raises(PictureError, match=reason):
+    with pytest.raises(ImageError, match=reason):
         square(content, "a.jpg", 32)
 
 
 def test_a_huge_image_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "LARGEST", 1000)
-    with pytest.raises(PictureError, match="has 40 x 30 px, too many"):
+    with pytest.raises(ImageError, match="has 40 x 30 px, too many"):
         square(drawn.jpeg(0, 0), "a.jpg", 32)

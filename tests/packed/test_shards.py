@@ -18,13 +18,13 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import sha256
 from ilsvrc_replay.input.batches import OrderedBatches, TrainingBatches
 from ilsvrc_replay.input.views import cropped
-from ilsvrc_replay.originals.original import Pictures
+from ilsvrc_replay.originals.labelled_images import LabelledFiles
 from ilsvrc_replay.packed import packed_data, shards
 from ilsvrc_replay.prepare import baseline, pack_arrays, pack_images
 
 
 @pytest.fixture
-def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pictures:
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LabelledFiles:
     monkeypatch.setattr(pack_images, "CHUNK", 2)
     monkeypatch.setattr(shards, "SHARD", 4)
     folder, raw = drawn.folder_of_classes(tmp_path / "given", ("bar", "cross", "disc")), tmp_path / "raw"
@@ -33,7 +33,7 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pictures:
     return imagefolder.read(raw, folder)
 
 
-def pack(pictures: Pictures, target: Path, storage: str = "jpeg", threads: int = 2) -> packed_data.Packed:
+def pack(pictures: LabelledFiles, target: Path, storage: str = "jpeg", threads: int = 2) -> packed_data.Packed:
     target.mkdir(parents=True)
     pack_images.pack(pictures, "set", 32, 3, target, threads, stored_size=40, storage=storage)
     pack_images.forget(target, "set")
@@ -44,7 +44,7 @@ def sums(packed: packed_data.Packed) -> dict[str, str]:
     return {path.name: sha256(path) for path in sorted(packed.folder.iterdir())}
 
 
-def test_shards_hold_what_pillow_reads_of_the_arrays_images(pictures: Pictures, tmp_path: Path) -> None:
+def test_shards_hold_what_pillow_reads_of_the_arrays_images(pictures: LabelledFiles, tmp_path: Path) -> None:
     packed, arrays = pack(pictures, tmp_path / "a/jpegs"), pack(pictures, tmp_path / "b/arrays", "array")
     assert len(list(packed.folder.glob("train_images-*.jpegs"))) == 4  # of 15 images
     assert packed.shape == arrays.shape == {"image_size": 32, "channels": 3, "classes": 3}
@@ -65,7 +65,7 @@ def test_shards_hold_what_pillow_reads_of_the_arrays_images(pictures: Pictures, 
 
 
 def test_a_packing_that_broke_off_goes_on_and_gives_the_same_bytes(
-    pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pictures: LabelledFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, square, decoded = (
         sums(pack(pictures, tmp_path / "never/broken", threads=4)),
@@ -88,11 +88,11 @@ def test_a_packing_that_broke_off_goes_on_and_gives_the_same_bytes(
     assert not list(tmp_path.glob(".*unfinished"))
 
 
-def test_batches_are_those_of_an_array_wherever_a_run_goes_on(pictures: Pictures, tmp_path: Path) -> None:
+def test_batches_are_those_of_an_array_wherever_a_run_goes_on(pictures: LabelledFiles, tmp_path: Path) -> None:
     packed = pack(pictures, tmp_path / "packed")
     labels = packed.labels("train")
 
-    def batches(images: Tensor | shards.Shards, begin: int) -> list[Tensor]:
+    def batches(images: Tensor | shards.ShardedImages, begin: int) -> list[Tensor]:
         stream = TrainingBatches(
             images, labels, batch_size=4, interval=7, seed=3, view=lambda images, index, epoch: images + epoch
         )
@@ -107,7 +107,7 @@ def test_batches_are_those_of_an_array_wherever_a_run_goes_on(pictures: Pictures
     assert torch.cat([batch for batch, _ in ordered]).equal(images.to("cpu"))
 
 
-def test_a_damaged_shard_is_named(pictures: Pictures, tmp_path: Path) -> None:
+def test_a_damaged_shard_is_named(pictures: LabelledFiles, tmp_path: Path) -> None:
     packed = pack(pictures, tmp_path / "packed")
     path = packed.folder / "train_images-00001.jpegs"
     content = path.read_bytes()

@@ -8,18 +8,18 @@ import torch
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import sha256
-from ilsvrc_replay.originals.original import Original
+from ilsvrc_replay.originals.labelled_images import LabelledArrays
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.prepare import baseline, pack_arrays
 
 
-def coloured(count: int = 300, side: int = 30) -> Original:
+def coloured(count: int = 300, side: int = 30) -> LabelledArrays:
     """Three classes of noise images of different hue."""
     rng = np.random.default_rng(1)
     labels = np.arange(count) % 3
     images = rng.integers(0, 200, (count, 3, side, side), dtype=np.uint8)
     images[np.arange(count), labels] += 50
-    return Original(images, labels, images[:60], labels[:60], ("red", "green", "blue"))
+    return LabelledArrays(images, labels, images[:60], labels[:60], ("red", "green", "blue"))
 
 
 def test_packing_splits_without_loss_or_overlap(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from ilsvrc_replay.datasets import imagefolder, tiny_imagenet
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import sha256
 from ilsvrc_replay.originals import manifest
-from ilsvrc_replay.originals.original import Pictures
+from ilsvrc_replay.originals.labelled_images import LabelledFiles
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.prepare import pack_images
 
@@ -39,13 +39,13 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return drawn.tiny_imagenet(tmp_path / "given/tiny-imagenet-200", WNIDS, ("n10148035",)).parent
 
 
-def acquired(module: object, folder: Path, raw: Path) -> Pictures:
+def acquired(module: object, folder: Path, raw: Path) -> LabelledFiles:
     raw.mkdir(exist_ok=True)
     module.acquire(raw, folder)
     return module.read(raw, folder)
 
 
-def packed(pictures: Pictures, target: Path, **options: int) -> dict[str, str]:
+def packed(pictures: LabelledFiles, target: Path, **options: int) -> dict[str, str]:
     """Pack and return the bytes, as checksums."""
     target.mkdir(parents=True)
     pack_images.pack(pictures, "set", 32, 3, target, **options)

@@ -19,7 +19,7 @@ from ilsvrc_replay.runtime import checkpoint
 from ilsvrc_replay.runtime.stage import fingerprint
 from ilsvrc_replay.training import fit, outputs
 from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Watcher
+from ilsvrc_replay.training.loop import Callback
 
 Make = Callable[..., Study]
 
@@ -38,26 +38,26 @@ class Killed(BaseException):
     """What no code catches, as a SIGKILL."""
 
 
-class KillAt(Watcher):
+class KillAt(Callback):
     """Kills the training in step number `step`, or in the validation that follows that many."""
 
     def __init__(self, step: int, validating: bool = False) -> None:
         self.step, self.validating = step, validating
 
-    def after_step(self, learner: Learner) -> None:
+    def on_train_batch_end(self, learner: Learner) -> None:
         if learner.step == self.step + 1 and not self.validating:
             raise Killed
 
-    def before_validation(self, learner: Learner) -> None:
+    def on_validation_start(self, learner: Learner) -> None:
         if learner.step == self.step and self.validating:
             raise Killed
 
 
-def train(study: Study, packed: Packed, folder: Path, *watchers: Watcher) -> tuple[bytes, list[dict]]:
+def train(study: Study, packed: Packed, folder: Path, *callbacks: Callback) -> tuple[bytes, list[dict]]:
     """What the stage does: the bytes of the weights, and the curve."""
     job = fit.set_up(resolve(study, "net"), 0, packed)
-    with checkpoint.claimed("net-0", fingerprint(job.record)) as keeper:
-        net = fit.run(job, watchers, keeper)
+    with checkpoint.claimed("net-0", fingerprint(job.record)) as kept, kept.listening():
+        net = fit.run(job, [*callbacks, kept], kept.load())
         outputs.write(folder, net, job.learner.curve, job.record)
     return (folder / "weights.safetensors").read_bytes(), job.learner.curve
 
@@ -90,10 +90,10 @@ def test_a_killed_training_ends_in_the_same_bytes(
     assert (tmp_path / "killed/training.json").read_bytes() == (tmp_path / "whole/training.json").read_bytes()
 
 
-class Steps(Watcher):
+class Steps(Callback):
     first: int | None = None
 
-    def before_step(self, learner: Learner) -> None:
+    def on_train_batch_start(self, learner: Learner) -> None:
         self.first = learner.step if self.first is None else self.first
 
 
@@ -121,15 +121,15 @@ def test_told_to_stop_it_finishes_the_step_and_keeps_it(
     assert train(wanted, packed, tmp_path / "told") == whole
 
 
-class Tell(Watcher):
+class Tell(Callback):
     def __init__(self, number: signal.Signals, step: int) -> None:
         self.number, self.step = number, step
 
-    def after_step(self, learner: Learner) -> None:
+    def on_train_batch_end(self, learner: Learner) -> None:
         if learner.step == self.step + 1:
             os.kill(os.getpid(), self.number)
 
-    def before_validation(self, learner: Learner) -> None:
+    def on_validation_start(self, learner: Learner) -> None:
         if learner.step == self.step:
             os.kill(os.getpid(), self.number)
 
@@ -202,13 +202,13 @@ def test_keeping_takes_a_small_share_of_the_time(
 ) -> None:
     monkeypatch.setattr(checkpoint, "SHARE", 0.01)
     spent: list[float] = []
-    keep = checkpoint.Keeper.keep
+    keep = checkpoint.Checkpoint.keep
 
-    def counted(keeper: checkpoint.Keeper, learner: Learner) -> None:
-        keep(keeper, learner)
-        spent.append(keeper.cost)
+    def counted(kept: checkpoint.Checkpoint, learner: Learner) -> None:
+        keep(kept, learner)
+        spent.append(kept.cost)
 
-    monkeypatch.setattr(checkpoint.Keeper, "keep", counted)
+    monkeypatch.setattr(checkpoint.Checkpoint, "keep", counted)
     train(study("alexnet", epochs=0.5), packed, tmp_path)
     assert spent
     assert len(spent) < 17 / 2

@@ -15,7 +15,7 @@ from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit
 from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Watcher
+from ilsvrc_replay.training.loop import Callback
 from ilsvrc_replay.training.optimizers import Average, make_optimizer
 
 KINDS = {"sgd": torch.optim.SGD, "nesterov": torch.optim.SGD, "adamw": torch.optim.AdamW}
@@ -111,8 +111,8 @@ def test_the_whole_gradient_is_clipped_to_its_norm(
     job.learner.net.zero_grad()
     moved = []
 
-    class Watch(Watcher):
-        def after_step(self, learner: Learner) -> None:
+    class Watch(Callback):
+        def on_train_batch_end(self, learner: Learner) -> None:
             steps = [(now - then).flatten() for now, then in zip(learner.net.parameters(), before, strict=True)]
             moved.append(torch.cat(steps).norm().item())
 

@@ -73,7 +73,7 @@ def test_float16_descends_the_scaled_loss_and_clips_the_true_gradient(
         plugin = MixedPrecision("16-mixed", "cpu", scaler) if precision == "16-mixed" else Precision()
         fabric = Fabric(accelerator="cpu", devices=1, plugins=[plugin])
         fabric.launch()
-        job.learner.set_up(fabric)
+        job.learner.set_up(fabric, scaled=precision == "16-mixed")
         before = [parameter.detach().clone() for parameter in job.learner.net.parameters()]
         job.learner.learn(next(iter(job.training)))
         moved[precision] = torch.cat(

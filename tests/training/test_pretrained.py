@@ -24,6 +24,7 @@ from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.evaluation.image_files import open_originals
 from ilsvrc_replay.files import read_json, sha256
 from ilsvrc_replay.models import library_weights
+from ilsvrc_replay.originals.labelled_images import LabelledFiles
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.prepare import pack_images
@@ -52,6 +53,10 @@ def make_study(folder: Path | None, **entry: object) -> Study:
             "entries": {"net": {"recipe": "pretrained", **entry}},
         }
     )
+
+
+def originals(study: Study, raw: Path) -> Callable[[], LabelledFiles]:
+    return lambda: open_originals(study.dataset, raw)
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,7 @@ def same(place: Workplace, packed: Packed, said: str) -> None:
             assert made[name] == pytest.approx(wanted[name], rel=0, abs=slack + 1e-4), name
     weights = load_file(place.folder / RUN / "weights.safetensors")
     for name, tensor in net.state_dict().items():
-        torch.testing.assert_close(weights[name], tensor, rtol=0, atol=2e-3)
+        torch.testing.assert_close(weights[name], tensor, rtol=0, atol=5e-3)  # one step of AdamW at this rate
     record = json.loads((place.folder / RUN / "training.json").read_text())
     assert record["compute"]["devices"] == 2
     assert record["steps"] == job.record["steps"]
@@ -158,9 +158,9 @@ HANGS = """
 import os, sys, time
 if "REPLAY_FOLLOWS" in os.environ:
     sys.exit(3)
-from ilsvrc_replay.input.parts import Part
+from ilsvrc_replay.input.world import World
 from ilsvrc_replay.training import processes
-with processes.together(Part(0, 2)):
+with processes.together(World(0, 2)):
     time.sleep(600)
 """
 

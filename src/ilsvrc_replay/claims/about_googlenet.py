@@ -6,27 +6,27 @@ from torch import nn
 
 from ilsvrc_replay.claims import traced
 from ilsvrc_replay.nets.googlenet import Inception
-from ilsvrc_replay.papers.verdict import Measured, times_as_many
+from ilsvrc_replay.papers.evidence import Evidence, times_as_many
 
 
-def has_depth(claimed: int) -> Measured:
+def has_depth(claimed: int) -> Evidence:
     found = traced.find("googlenet").depth
-    return Measured(f"{found} layers with weights on the longest way", found == claimed)
+    return Evidence(f"{found} layers with weights on the longest way", found == claimed)
 
 
-def nineteen_layers() -> Measured:
+def nineteen_layers() -> Evidence:
     return has_depth(19)
 
 
-def twenty_two_layers() -> Measured:
+def twenty_two_layers() -> Evidence:
     return has_depth(22)
 
 
-def several_filter_sizes() -> Measured:
+def several_filter_sizes() -> Evidence:
     modules = inception_modules()
     mixed = [name for name, module in modules.items() if sizes(module) == {1, 3, 5, "pool"}]
     figure = f"{len(mixed)} of {len(modules)} modules have 1x1, 3x3 and 5x5 filters and pooling side by side"
-    return Measured(figure, bool(modules) and len(mixed) == len(modules))
+    return Evidence(figure, bool(modules) and len(mixed) == len(modules))
 
 
 def inception_modules() -> dict[str, Inception]:
@@ -43,18 +43,18 @@ def sizes(module: nn.Module) -> set[int | str]:
     }
 
 
-def reductions_save() -> Measured:
+def reductions_save() -> Evidence:
     """Holds from 3 to 4 times over all modules."""
     costs = [cost(name, module) for name, module in inception_modules().items()]
     if not costs:
-        return Measured("no Inception modules are left", None)
+        return Evidence("no Inception modules are left", None)
     naive, reduced = map(sum, zip(*costs, strict=True))
     ratios = [before / after for before, after in costs]
     figure = (
         f"{naive / reduced:.2f} times over all modules, {min(ratios):.1f} to {max(ratios):.1f} in one:"
         f" {naive / 1e9:.2f} G multiply-adds against {reduced / 1e9:.2f} G"
     )
-    return Measured(figure, 3 <= naive / reduced <= 4)
+    return Evidence(figure, 3 <= naive / reduced <= 4)
 
 
 def cost(name: str, module: nn.Module) -> tuple[int, int]:
@@ -71,16 +71,16 @@ def cost(name: str, module: nn.Module) -> tuple[int, int]:
     return naive, reduced
 
 
-def stem() -> Measured:
+def stem() -> Evidence:
     order = traced.find("googlenet").order(7)
-    return Measured(order, order == "conv - pool - norm - conv - conv - norm - pool")
+    return Evidence(order, order == "conv - pool - norm - conv - conv - norm - pool")
 
 
-def twelve_times_fewer() -> Measured:
+def twelve_times_fewer() -> Evidence:
     return times_as_many(traced.find("alexnet").parameters, traced.find("googlenet").parameters, 12)
 
 
-def twenty_seven_times_fewer() -> Measured:
+def twenty_seven_times_fewer() -> Evidence:
     return times_as_many(traced.find("vgg16").parameters, traced.find("googlenet").parameters, 27)
 
 

@@ -8,10 +8,10 @@ from torch import nn
 
 from ilsvrc_replay.claims import traced
 from ilsvrc_replay.claims.filters import weights, window
-from ilsvrc_replay.papers.verdict import Measured, listed
+from ilsvrc_replay.papers.evidence import Evidence, listed
 
 
-def factorises_and_reduces() -> Measured:
+def factorises_and_reduces() -> Evidence:
     """Holds if both nets have 1xn and nx1 filters and modules that convolve and pool side by side."""
     found = {name: (filters(name), traced.find(name).reductions) for name in ("inception_v2", "inception_v3")}
     figures = [
@@ -19,7 +19,7 @@ def factorises_and_reduces() -> Measured:
         f" {reductions} reductions in parallel"
         for name, (kernels, reductions) in found.items()
     ]
-    return Measured("; ".join(figures), all(narrow(kernels) and reductions for kernels, reductions in found.values()))
+    return Evidence("; ".join(figures), all(narrow(kernels) and reductions for kernels, reductions in found.values()))
 
 
 def filters(name: str) -> list[tuple[int, int]]:
@@ -34,14 +34,14 @@ def largest_square(kernels: list[tuple[int, int]]) -> int:
     return max(height for height, width in kernels if height == width)
 
 
-def narrow_filters_cheaper() -> Measured:
+def narrow_filters_cheaper() -> Evidence:
     """1 - 2/n of the weights are saved."""
     saved = {n: 1 - weights((1, n), (n, 1)) / weights(n) for n in (3, 5, 7)}
     figure = listed(f"{share:.0%} fewer weights than {n}x{n}" for n, share in saved.items())
-    return Measured(figure, all(window((1, n), (n, 1)) == window(n) and share > 0 for n, share in saved.items()))
+    return Evidence(figure, all(window((1, n), (n, 1)) == window(n) and share > 0 for n, share in saved.items()))
 
 
-def reduces_in_parallel() -> Measured:
+def reduces_in_parallel() -> Evidence:
     """At the maps of Inception-v2's last reduction: what pooling first lets through, what widening first costs.
 
     The cost is of the same convolution on the larger map, so it is the ratio of the pixels.
@@ -54,13 +54,13 @@ def reduces_in_parallel() -> Measured:
         f"from {pool.inputs[-1]} to {pool.outputs[-1]} px: pooling first passes {passed:.0%} of the numbers that come"
         f" out, widening first costs {cost:.1f} times as much; {net.reductions} reductions are in parallel"
     )
-    return Measured(figure, passed < 1 < cost and net.reductions > 0)
+    return Evidence(figure, passed < 1 < cost and net.reductions > 0)
 
 
-def v4_has_residuals() -> Measured:
+def v4_has_residuals() -> Evidence:
     found = {name: traced.find(name).additions for name in ("inception_v4", "inception_resnet_v2")}
     figure = "; ".join(f"{additions} residual additions in {name}" for name, additions in found.items())
-    return Measured(figure, found["inception_v4"] > 0)
+    return Evidence(figure, found["inception_v4"] > 0)
 
 
 MEASURES = {

@@ -19,7 +19,7 @@ NORMALISATIONS = (LocalResponseNorm, nn.LocalResponseNorm, nn.LayerNorm, nn.Grou
 ROLES = {nn.Conv2d: "conv", nn.MaxPool2d: "pool"} | dict.fromkeys(NORMALISATIONS, "norm")
 
 
-class Layer(NamedTuple):
+class TracedLayer(NamedTuple):
     """A module without children, with the shapes (C, H, W) or (C,) that it reads and gives for one image."""
 
     name: str
@@ -37,20 +37,20 @@ class Layer(NamedTuple):
         return self.module.weight.numel() * prod(self.outputs[1:])
 
 
-class Traced:
+class TracedNet:
     """A net on the meta device, in test mode, that reads images of `input_size` px."""
 
     def __init__(self, module: nn.Module, input_size: int) -> None:
         self.module, self.input_size = module.eval(), input_size
 
     @cached_property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[TracedLayer]:
         """The layers in the order in which an image passes them."""
         names = {module: name for name, module in self.module.named_modules() if not list(module.children())}
-        passed: list[Layer] = []
+        passed: list[TracedLayer] = []
 
         def note(module: nn.Module, inputs: tuple[torch.Tensor], outputs: torch.Tensor) -> None:
-            passed.append(Layer(names[module], module, tuple(inputs[0].shape[1:]), tuple(outputs.shape[1:])))
+            passed.append(TracedLayer(names[module], module, tuple(inputs[0].shape[1:]), tuple(outputs.shape[1:])))
 
         hooks = [module.register_forward_hook(note) for module in names]
         with torch.no_grad():
@@ -59,7 +59,7 @@ class Traced:
             hook.remove()
         return passed
 
-    def of(self, *kinds: type[nn.Module]) -> list[Layer]:
+    def of(self, *kinds: type[nn.Module]) -> list[TracedLayer]:
         """The layers of any of `kinds`, in the same order."""
         return [layer for layer in self.layers if isinstance(layer.module, kinds)]
 
@@ -110,10 +110,10 @@ class Traced:
 
 
 @cache
-def find(name: str) -> Traced:
+def find(name: str) -> TracedNet:
     """The net `name` as published."""
     architecture = registry.find(name)
-    return Traced(registry.on_meta(architecture), architecture.input_size)
+    return TracedNet(registry.on_meta(architecture), architecture.input_size)
 
 
 def start(name: str, width: float) -> nn.Module:

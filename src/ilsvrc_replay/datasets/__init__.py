@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 if TYPE_CHECKING:
-    from ilsvrc_replay.originals.original import Original, Pictures
+    from ilsvrc_replay.originals.labelled_images import LabelledArrays, LabelledFiles
 
 HERE = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """The data sets that there are."""
+    """All data sets, as params.yaml names them."""
     return sorted(path.stem.replace("_", "-") for path in HERE.glob("[a-z]*.py"))
 
 
 class Dataset(BaseModel):
-    """What a study says of its data."""
+    """The key `dataset` of params.yaml."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -54,11 +54,12 @@ class Dataset(BaseModel):
 
     @property
     def place(self) -> Path | None:
-        """The user's folder."""
+        """The user's folder, if one is named."""
         return Path(self.folder).expanduser() if self.folder else None
 
     @property
     def module(self) -> ModuleType:
+        """The file of this data set."""
         return importlib.import_module(f"{__name__}.{file_name(self.name)}")
 
     def acquire(self, target: Path) -> str:
@@ -66,7 +67,7 @@ class Dataset(BaseModel):
         source's name. Raises StudyError if they are nowhere, or damaged."""
         return self.module.acquire(target, self.place)
 
-    def read(self, raw: Path) -> Original | Pictures:
+    def read(self, raw: Path) -> LabelledArrays | LabelledFiles:
         """The originals, from `raw` and, where large files stay where they are, from the user's folder."""
         return self.module.read(raw, self.place)
 

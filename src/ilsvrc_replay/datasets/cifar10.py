@@ -1,7 +1,7 @@
 """CIFAR-10: 50,000 + 10,000 photographs, 32 x 32 in colour, 10 classes.
 
 Krizhevsky 2009, "Learning multiple layers of features from tiny images"; the "python version", six pickled batches.
-A pickle can run any code while it is read, so the checksums come first and then a reader that knows arrays only.
+Reading a pickle can run any code, so the checksums are verified first, and then the reader accepts nothing but arrays.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.originals import fetch
-from ilsvrc_replay.originals.original import Original
+from ilsvrc_replay.originals.labelled_images import LabelledArrays
 
 TRAIN, TEST, META = tuple(f"data_batch_{number}" for number in range(1, 6)), ("test_batch",), "batches.meta"
 CHECKSUMS = {  # md5 of the unpacked files, as torchvision has them
@@ -44,15 +44,16 @@ def acquire(target: Path, folder: Path | None) -> str:
     return fetch.acquire("cifar10", CHECKSUMS, {"dataset.folder": source}, target)
 
 
-def read(raw: Path, _folder: Path | None = None) -> Original:
+def read(raw: Path, _folder: Path | None = None) -> LabelledArrays:
     """The original arrays. Raises StudyError naming the file that does not hold what it should."""
     names = tuple(name.decode() for name in load(raw / META)[b"label_names"])
     train_images, train_labels = batches(raw, TRAIN, len(names))
     test_images, test_labels = batches(raw, TEST, len(names))
-    return Original(train_images, train_labels, test_images, test_labels, names)
+    return LabelledArrays(train_images, train_labels, test_images, test_labels, names)
 
 
 def batches(raw: Path, names: tuple[str, ...], classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (N, 3, 32, 32) and labels (N,) of some batches. Raises StudyError if they do not fit."""
     images, labels = [], []
     for name in names:
         content = load(raw / name)

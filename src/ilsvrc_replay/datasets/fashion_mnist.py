@@ -12,7 +12,7 @@ import numpy as np
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.originals import fetch
-from ilsvrc_replay.originals.original import Original
+from ilsvrc_replay.originals.labelled_images import LabelledArrays
 
 CHECKSUMS = {  # sha256 of the uncompressed files
     "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -38,9 +38,9 @@ def acquire(target: Path, folder: Path | None) -> str:
     return fetch.acquire("fashion-mnist", CHECKSUMS, tried, target)
 
 
-def read(folder: Path, _given: Path | None = None) -> Original:
+def read(folder: Path, _given: Path | None = None) -> LabelledArrays:
     """The original arrays from the four verified files."""
-    return Original(
+    return LabelledArrays(
         train_images=read_idx(folder / "train-images-idx3-ubyte")[:, None],
         train_labels=read_idx(folder / "train-labels-idx1-ubyte").astype(np.int64),
         test_images=read_idx(folder / "t10k-images-idx3-ubyte")[:, None],
@@ -52,7 +52,7 @@ def read(folder: Path, _given: Path | None = None) -> Original:
 def read_idx(path: Path) -> np.ndarray:
     """An array of bytes in the IDX format of MNIST: two zero bytes, type 8, rank, then the shape, big-endian.
 
-    Raises StudyError if the file is missing, or is not of that format, or not as long as its shape says.
+    Raises StudyError if the file is missing, of another format, or not as long as its shape says.
     """
     try:
         content = path.read_bytes()

@@ -11,7 +11,7 @@ names a folder with any of these, which are read where they are:
 | labels of val | ILSVRC2012_devkit_t12.tar.gz | (not with val/<wnid>/) | LOC_val_solution.csv |
 
 Classes are numbered in the order of their wnids, as every model zoo does; the devkit's own ids are others and are
-mapped through the wnids. Known oddities, a PNG called JPEG, some CMYK and broken EXIF, are met by decoding.py's rules.
+mapped through the wnids. Its oddities, a PNG called JPEG, some CMYK and broken EXIF, are handled by decoding.py.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import re
 from pathlib import Path
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.originals import devkit, layout, manifest
+from ilsvrc_replay.originals import class_folders, devkit, manifest
 from ilsvrc_replay.originals.archives import Files, FolderFiles, JoinedFiles, TarFiles
-from ilsvrc_replay.originals.original import Picture, Pictures
+from ilsvrc_replay.originals.labelled_images import ImageFile, LabelledFiles
 
 ARCHIVES = {  # md5, as torchvision has them
     "ILSVRC2012_img_train.tar": "1d675b47d978889d74fa0da5fadfb00e",
@@ -41,7 +41,7 @@ def acquire(target: Path, folder: Path | None, parts: tuple[str, ...] = ("train"
             f"imagenet cannot be fetched: put {', '.join(ARCHIVES)}, or train/ and val/, into a folder and name it in"
             " dataset.folder"
         )
-    layout.still_there("imagenet", folder)
+    class_folders.require_folder("imagenet", folder)
     names = [name for name in (devkit.ARCHIVE, devkit.KAGGLE) if (folder / name).is_file()]
     for part in parts:
         archive = f"ILSVRC2012_img_{part}.tar"
@@ -56,9 +56,9 @@ def acquire(target: Path, folder: Path | None, parts: tuple[str, ...] = ("train"
     return "dataset.folder, where they stay"
 
 
-def read(raw: Path, folder: Path | None = None, parts: tuple[str, ...] = ("train", "val")) -> Pictures:
+def read(raw: Path, folder: Path | None = None, parts: tuple[str, ...] = ("train", "val")) -> LabelledFiles:
     """All images of `parts`. Raises StudyError naming what is missing or not as it was acquired."""
-    root = layout.still_there("imagenet", folder)
+    root = class_folders.require_folder("imagenet", folder)
     listed = manifest.read(raw)
     files = JoinedFiles({part: container(root, listed, part) for part in parts})
     names = [name for name in files.names() if manifest.is_image(name)]
@@ -72,24 +72,25 @@ def read(raw: Path, folder: Path | None = None, parts: tuple[str, ...] = ("train
     for name in names:
         match name.split("/"):
             case ["train", wnid, _] if wnid in number:
-                train.append(Picture(name, number[wnid]))
+                train.append(ImageFile(name, number[wnid]))
             case ["val", wnid, _] if wnid in number:
-                test.append(Picture(name, number[wnid]))
+                test.append(ImageFile(name, number[wnid]))
             case ["val", image] if image.rpartition(".")[0] in labels:
                 wnid = labels[image.rpartition(".")[0]]
                 if wnid not in number:
                     raise StudyError(f"imagenet: val/{image} is of the class {wnid}, which train does not have")
-                test.append(Picture(name, number[wnid]))
+                test.append(ImageFile(name, number[wnid]))
             case _:
                 others += 1
     expect("classes", len(classes), CLASSES)
     expect("validation images with a label", len(test), TEST_IMAGES)
     if "train" in parts:
         expect("training images", len(train), TRAIN_IMAGES)
-    return layout.checked("imagenet", Pictures(files, train, test, classes, {"of no class": others}))
+    return class_folders.checked("imagenet", LabelledFiles(files, train, test, classes, {"of no class": others}))
 
 
 def container(root: Path, listed: dict[str, str], part: str) -> Files:
+    """The images of `part`, in their archive or folder."""
     archive = f"ILSVRC2012_img_{part}.tar"
     if archive in listed:
         return TarFiles(root / archive)
@@ -103,6 +104,7 @@ def container(root: Path, listed: dict[str, str], part: str) -> Files:
 
 
 def expect(what: str, found: int, expected: int) -> None:
+    """Raises StudyError if a count is not ImageNet's."""
     if found != expected:
         raise StudyError(
             f"imagenet: there are {found:,} of {expected:,} {what}; for a part of ImageNet use `name: imagefolder`"

@@ -11,9 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.originals import fetch, layout, manifest
+from ilsvrc_replay.originals import class_folders, fetch, manifest
 from ilsvrc_replay.originals.archives import Files, FolderFiles, ZipFiles
-from ilsvrc_replay.originals.original import Picture, Pictures
+from ilsvrc_replay.originals.labelled_images import ImageFile, LabelledFiles
 
 ZIP, INSIDE = "tiny-imagenet-200.zip", "tiny-imagenet-200/"
 CHECKSUMS = {ZIP: "90528d7ca1a48142e341f4ef8d21d0de"}
@@ -40,18 +40,20 @@ def unpacked(folder: Path) -> Path | None:
 
 
 def wanted(name: str) -> bool:
+    """Whether a file takes part: an image, or the labels of val."""
     return name == ANNOTATIONS or manifest.is_image(name)
 
 
-def read(raw: Path, folder: Path | None = None) -> Pictures:
+def read(raw: Path, folder: Path | None = None) -> LabelledFiles:
     """All labelled images. Raises StudyError naming the class or image that is missing."""
     if (raw / ZIP).is_file():
         return arrange(ZipFiles(raw / ZIP, INSIDE))
-    return arrange(FolderFiles(layout.still_there("tiny-imagenet", folder and unpacked(folder)), manifest.read(raw)))
+    root = class_folders.require_folder("tiny-imagenet", folder and unpacked(folder))
+    return arrange(FolderFiles(root, manifest.read(raw)))
 
 
-def arrange(files: Files) -> Pictures:
-    """The pictures of the 200 classes, which are numbered in the order of their wnids."""
+def arrange(files: Files) -> LabelledFiles:
+    """The images of the 200 classes, which are numbered in the order of their wnids."""
     names = files.names()
     if ANNOTATIONS not in names:
         raise StudyError(f"tiny-imagenet: {ANNOTATIONS} is missing")
@@ -61,16 +63,16 @@ def arrange(files: Files) -> Pictures:
     for name in filter(manifest.is_image, names):
         match name.split("/"):
             case ["train", wnid, "images", _] if wnid in label:
-                train.append(Picture(name, label[wnid]))
+                train.append(ImageFile(name, label[wnid]))
             case ["val", "images", image] if annotated.get(image) in label:
-                test.append(Picture(name, label[annotated[image]]))
+                test.append(ImageFile(name, label[annotated[image]]))
             case ["val", "images", image] if image not in annotated:
                 ignored["without a class"] += 1
             case ["train" | "val", *_]:
                 ignored["of another class"] += 1
-    for part, pictures, count in (("training", train, TRAIN_IMAGES), ("val", test, TEST_IMAGES)):
-        found = Counter(label for _, label in pictures)
+    for part, images, count in (("training", train, TRAIN_IMAGES), ("val", test, TEST_IMAGES)):
+        found = Counter(label for _, label in images)
         for number, wnid in enumerate(WNIDS):
             if found[number] != count:
                 raise StudyError(f"tiny-imagenet: {wnid} has {found[number]} of its {count} {part} images")
-    return layout.checked("tiny-imagenet", Pictures(files, train, test, WNIDS, ignored))
+    return class_folders.checked("tiny-imagenet", LabelledFiles(files, train, test, WNIDS, ignored))

@@ -1,4 +1,4 @@
-"""Where the papers put their test crops: boxes in a resized image of any shape, without mirror images.
+"""Where the papers place their test crops: boxes in a resized image of any shape, mirror images not counted.
 
 All sizes are in px of the resized image; `size` is the side of the net's input.
 """
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Box(NamedTuple):
-    """A square of the resized image; one that is larger than the net's input is shrunk to it."""
+    """A square of the resized image; if larger than the net's input, it is shrunk to that."""
 
     top: int
     left: int
@@ -17,25 +17,25 @@ class Box(NamedTuple):
 
 
 def corners_and_centre(height: int, width: int, size: int) -> list[Box]:
-    """The four corners, then the middle."""
+    """The four corners, then the centre."""
     bottom, right = height - size, width - size
     corners = [Box(top, left, size) for top in (0, bottom) for left in (0, right)]
     return [*corners, Box(bottom // 2, right // 2, size)]
 
 
 def ten_crop(height: int, width: int, size: int) -> list[Box]:
-    """ResNet's and everybody's later ten crops, with their mirror images: the corners of the whole rectangle."""
+    """ResNet's ten crops, and everybody's since: five boxes at the corners and the centre of the whole rectangle."""
     return corners_and_centre(height, width, size)
 
 
 def ten_crop_of_square(height: int, width: int, size: int) -> list[Box]:
-    """AlexNet's ten crops (section 4.1), with their mirror images: the corners of the central square."""
+    """AlexNet's ten crops (section 4.1): five boxes at the corners and the centre of the central square."""
     (middle,) = squares(height, width, count=1)
     return inside(middle, corners_and_centre(middle.side, middle.side, size))
 
 
 def crops_144(height: int, width: int, size: int) -> list[Box]:
-    """GoogLeNet's crops at one of four scales (section 7): the corners, the middle and the whole of three squares."""
+    """GoogLeNet's crops at one of four scales (section 7): of three squares the corners, the centre and the whole."""
     found = []
     for square in squares(height, width, count=3):
         found += inside(square, corners_and_centre(square.side, square.side, size))
@@ -50,7 +50,7 @@ def crops_150(height: int, width: int, size: int) -> list[Box]:
 
 
 def squares(height: int, width: int, count: int) -> list[Box]:
-    """The largest squares at even distances along the longer side: the first, middle and last of it, or the middle."""
+    """`count` squares, as large as the image allows, evenly spaced along its longer side; of one, the central."""
     side = min(height, width)
     down, along = height - side, width - side
     places = [step / (count - 1) for step in range(count)] if count > 1 else [0.5]
@@ -58,5 +58,5 @@ def squares(height: int, width: int, count: int) -> list[Box]:
 
 
 def inside(square: Box, boxes: list[Box]) -> list[Box]:
-    """`boxes` of a square image where that image is a part of a larger one."""
+    """`boxes` of a square in the coordinates of the image that contains it."""
     return [Box(square.top + box.top, square.left + box.left, box.side) for box in boxes]

@@ -1,4 +1,4 @@
-"""Dense evaluation: a net slides over a larger image, as a convolution, and its scores are averaged over the places.
+"""Dense evaluation: a net slides over a larger image as a convolution does; its scores are averaged over all places.
 
 VGG, section 3.2; "as in VGG" in ResNet, section 3.4.
 """
@@ -13,15 +13,15 @@ from torch.nn import functional as F
 
 
 def dense(net: nn.Module, size: int) -> Callable[[Tensor], Tensor]:
-    """The fully convolutional form of `net`, made for images of `size` px: images (N, C, H, W) of at least that size
-    to the class scores (N, K), averaged over all places of the net's window.
+    """The fully convolutional form of `net`, which reads `size` px: it maps images (N, C, H, W) of at least that
+    size to class scores (N, K), averaged over all places of the net's window.
 
     Fully connected layers become convolutions; an average over the whole map becomes one over a sliding window as
     large as the map that the net was trained on, 7 x 7 at 224 px.
     """
     if hasattr(net, "classifier"):
         channels = [layer.out_channels for layer in net.features if isinstance(layer, nn.Conv2d)][-1]
-        return nn.Sequential(net.features, *convolutional(net.classifier, channels), Mean())
+        return nn.Sequential(net.features, *convolutional(net.classifier, channels), SpatialMean())
     first = next(net.parameters())
     probe = torch.zeros(1, first.shape[1], size, size, device=first.device)
     with torch.inference_mode():
@@ -29,7 +29,7 @@ def dense(net: nn.Module, size: int) -> Callable[[Tensor], Tensor]:
     return lambda images: net.fc(F.avg_pool2d(net.features(images), window, stride=1).mean((2, 3)))
 
 
-class Mean(nn.Module):
+class SpatialMean(nn.Module):
     """Scores (N, K, H, W) averaged over their places."""
 
     def forward(self, scores: Tensor) -> Tensor:

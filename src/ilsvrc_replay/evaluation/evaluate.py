@@ -1,4 +1,4 @@
-"""Test one run's weights: probabilities by protocol, and the errors they amount to."""
+"""Test a run's weights: class probabilities by protocol, and their errors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ilsvrc_replay import files, metrics
 from ilsvrc_replay.device import choose_device
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation import image_files
-from ilsvrc_replay.evaluation.plans import parse, tested_on
-from ilsvrc_replay.evaluation.protocols import Examiner, predict
-from ilsvrc_replay.models import library_weights, registry
+from ilsvrc_replay.evaluation.predictor import Predictor, predict
+from ilsvrc_replay.evaluation.protocols import parse, tested_on
+from ilsvrc_replay.models import input_scale, library_weights, registry
 from ilsvrc_replay.models.counting import count_macs, count_parameters
-from ilsvrc_replay.originals.original import Pictures
+from ilsvrc_replay.originals.labelled_images import LabelledFiles
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.run import Run
 
@@ -28,9 +28,9 @@ WEIGHTS, RECORD = "weights.safetensors", "training.json"
 
 
 def evaluate(
-    run: Run, packed: Packed, folder: Path, predictions: Path, originals: Callable[[], Pictures] | None = None
+    run: Run, packed: Packed, folder: Path, predictions: Path, originals: Callable[[], LabelledFiles] | None = None
 ) -> dict[str, Any]:
-    """Test `run` with the weights in `folder`, as the record beside them says that they want to be tested.
+    """Test `run` with the weights in `folder`, at the scale that the training record beside them names.
 
     Writes `predictions` (float32 probabilities (N, K) by protocol, the labels, the weights' sha256) and returns the
     metrics: parameters, multiply-adds and, by protocol, images and top-1 and top-5 error in %. A library's published
@@ -48,10 +48,10 @@ def evaluate(
     }
     load_weights(net, folder / WEIGHTS)
     net.to(device=device, memory_format=torch.channels_last).eval()
-    pixels = packed.pixels(device, registry.find(run.net.architecture).normalisation)
+    pixels = input_scale.pixels_for(net, registry.find(run.net.architecture), packed, device)
     recipe = files.read_json(folder / RECORD)["recipe"]  # weights from a file have none
     test_scale = recipe["test_scale"] if recipe else 1.0
-    examiner = Examiner(net, pixels, shape["image_size"], test_scale)
+    predictor = Predictor(net, pixels, shape["image_size"], test_scale)
     arrays = {"weights_sha256": np.array(files.sha256(folder / WEIGHTS))}
     for protocol in run.testing.protocols:
         kind, limit = parse(protocol)
@@ -62,12 +62,12 @@ def evaluate(
             )
             probabilities = image_files.predict(net, batches)
         else:
-            probabilities = predict(examiner, kind, packed.images(split)[:limit], run.testing.batch_size)
+            probabilities = predict(predictor, kind, packed.images(split)[:limit], run.testing.batch_size)
         labels = packed.labels(split)
         arrays |= {protocol: probabilities.numpy(), known: labels.numpy()}
         measured[protocol] = {
             "images": len(probabilities),
-            "crop_pct": published.crop_pct if published else examiner.crop_share(kind),
+            "crop_pct": published.crop_pct if published else predictor.crop_share(kind),
             "top1_err": metrics.error(probabilities, labels[:limit], 1),
             "top5_err": metrics.error(probabilities, labels[:limit], 5),
         }
@@ -76,7 +76,8 @@ def evaluate(
 
 
 def load_weights(net: nn.Module, path: Path) -> None:
-    """Load a run's weights. Raises StudyError if the file is damaged, belongs to another net or holds no numbers."""
+    """Load a run's weights. Raises StudyError if the file is missing or damaged, or does not fit the net, or if a value
+    is not finite."""
     try:
         weights = load_file(path)
         net.to_empty(device="cpu")

@@ -1,4 +1,4 @@
-"""The original test images as the publisher of weights prepares them, in place of the packed ones."""
+"""The original test images, prepared as the publisher of weights does it, in place of the packed ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.input.views import channels_last
 from ilsvrc_replay.models.library_weights import LibraryWeights
 from ilsvrc_replay.originals import decoding
-from ilsvrc_replay.originals.original import Picture, Pictures
+from ilsvrc_replay.originals.labelled_images import ImageFile, LabelledFiles
 
 
 class OriginalBatches:
@@ -27,15 +27,15 @@ class OriginalBatches:
 
     def __init__(
         self,
-        pictures: Pictures,
+        originals: LabelledFiles,
         published: LibraryWeights,
         *,
         batch_size: int,
         device: torch.device,
         limit: int | None = None,
     ) -> None:
-        self.pictures, self.published, self.batch_size, self.device = pictures, published, batch_size, device
-        self.test = pictures.test[:limit]
+        self.originals, self.published, self.batch_size, self.device = originals, published, batch_size, device
+        self.test = originals.test[:limit]
 
     def __len__(self) -> int:
         return math.ceil(len(self.test) / self.batch_size)
@@ -48,12 +48,12 @@ class OriginalBatches:
                 labels = torch.tensor([label for _, label in members])
                 yield channels_last(images.to(self.device)), labels.to(self.device)
 
-    def prepare(self, picture: Picture) -> Tensor:
-        """Raises StudyError naming an image that cannot be used."""
+    def prepare(self, file: ImageFile) -> Tensor:
+        """The image (3, S, S) as the net reads it. Raises StudyError naming a file that cannot be used."""
         try:
-            image, _ = decoding.open_rgb(self.pictures.files.read(picture.name), picture.name)
-        except decoding.PictureError as error:
-            raise StudyError(f"{picture.name} {error}") from None
+            image, _ = decoding.open_rgb(self.originals.files.read(file.name), file.name)
+        except decoding.ImageError as error:
+            raise StudyError(f"{file.name} {error}") from None
         return self.published.transform(image)
 
 
@@ -63,9 +63,9 @@ def predict(net: nn.Module, batches: OriginalBatches) -> Tensor:
     return torch.cat([net(images).softmax(1).cpu() for images, _ in batches])
 
 
-def open_originals(dataset: Dataset, raw: Path) -> Pictures:
+def open_originals(dataset: Dataset, raw: Path) -> LabelledFiles:
     """The data set's image files. Raises StudyError if it has none."""
-    pictures = dataset.read(raw)
-    if not isinstance(pictures, Pictures):
-        raise StudyError(f"published weights are tested on image files, which {dataset.name} has not")
-    return pictures
+    originals = dataset.read(raw)
+    if not isinstance(originals, LabelledFiles):
+        raise StudyError(f"published weights are tested on image files, which {dataset.name} does not have")
+    return originals

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from ilsvrc_replay.input import seeding
-from ilsvrc_replay.input.parts import WHOLE, Part
-from ilsvrc_replay.packed.shards import Shards
+from ilsvrc_replay.input.world import ALONE, World
+from ilsvrc_replay.packed.shards import ShardedImages
 
 SHARE = 0.5  # of a GPU's free memory that images may take
 AHEAD = 2  # batches that are decoded before they are asked for
@@ -24,16 +24,16 @@ AHEAD = 2  # batches that are decoded before they are asked for
 View = Callable[[Tensor, Tensor, int], Tensor]  # uint8 images, their numbers, the epoch -> what the net sees
 
 
-def resident(images: Tensor | Shards, device: torch.device) -> Tensor | Shards:
+def resident(images: Tensor | ShardedImages, device: torch.device) -> Tensor | ShardedImages:
     """`images` on `device` if it has room for them all, else as they are."""
-    if isinstance(images, Shards):
+    if isinstance(images, ShardedImages):
         return images
     if device.type == "cuda" and images.nbytes > SHARE * torch.cuda.mem_get_info(device)[0]:
         return images
     return images.to(device)
 
 
-def fetched(images: Tensor | Shards, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+def fetched(images: Tensor | ShardedImages, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
     """For each of `batches`, numbers of images on the device that trains, those numbers and the images, there."""
     if isinstance(images, Tensor):
         for index in batches:
@@ -55,21 +55,21 @@ class TrainingBatches:
 
     Intervals have `interval` batches. Batch number k of a run depends on (seed, k) alone, never on what came before, so
     that setting `next` is all it takes to go on where a killed run was. The last images of an epoch that fill no batch
-    are left out of it; every epoch has an order of its own. Of several processes each takes its `part` of every batch.
+    are left out of it; every epoch has an order of its own. Of several processes each takes its rows of every batch.
     """
 
     def __init__(
         self,
-        images: Tensor | Shards,
+        images: Tensor | ShardedImages,
         labels: Tensor,
         *,
         batch_size: int,
         interval: int,
         seed: int,
         view: View,
-        part: Part = WHOLE,
+        world: World = ALONE,
     ) -> None:
-        self.images, self.labels, self.view, self.part = images, labels, view, part
+        self.images, self.labels, self.view, self.world = images, labels, view, world
         self.batch_size, self.interval, self.seed = batch_size, interval, seed
         self.batches_per_epoch = len(labels) // batch_size
         self.next = 0
@@ -90,15 +90,15 @@ class TrainingBatches:
             epoch, position = divmod(number, self.batches_per_epoch)
             if epoch != current:
                 current, order = epoch, self.order(epoch)
-            yield order[position * self.batch_size : (position + 1) * self.batch_size][self.part.of(self.batch_size)]
+            yield order[position * self.batch_size : (position + 1) * self.batch_size][self.world.rows(self.batch_size)]
 
     def order(self, epoch: int) -> Tensor:
-        generator = torch.Generator().manual_seed(seeding.key(self.seed, epoch)[0])
+        generator = seeding.generator(self.seed, epoch)
         return torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
 
 
 class OrderedBatches:
-    """Every image of the `part` once, in order; the last batch may be smaller."""
+    """Every image of the process once, in order; the last batch may be smaller."""
 
     def __init__(
         self,
@@ -107,10 +107,10 @@ class OrderedBatches:
         *,
         batch_size: int,
         view: Callable[[Tensor], Tensor],
-        part: Part = WHOLE,
+        world: World = ALONE,
     ) -> None:
         self.images, self.labels, self.batch_size, self.view = images, labels, batch_size, view
-        self.mine = part.of(len(labels))
+        self.mine = world.rows(len(labels))
 
     def __len__(self) -> int:
         return math.ceil((self.mine.stop - self.mine.start) / self.batch_size)

@@ -14,20 +14,25 @@ from ilsvrc_replay.input.batches import View
 from ilsvrc_replay.packed.packed_data import Pixels
 from ilsvrc_replay.run import Crop, Recipe
 
-PLACE, COLOUR, LIGHT = range(3)  # streams of draws
+PLACE, COLOUR, LIGHT = range(3)  # what is drawn; the last word of a draw's address
 
 
 def training_view(recipe: Recipe, pixels: Pixels, size: int, seed: int, count: int) -> View:
     """The recipe's augmentation, drawn by (seed, epoch, image) of `count` images, then pixels standardised by `pixels`:
     uint8 images (N, C, H, W) to (N, C, size, size)."""
-    numbers = torch.arange(count, device=pixels.mean.device)
+    device = pixels.mean.device
 
     def drawn(draw: Callable[..., Tensor], columns: int, stream: int) -> Callable[[int], Tensor]:
-        """An epoch's draws, at once for all images: batch by batch, they take longer than what they decide."""
-        return lru_cache(maxsize=1)(lambda epoch: draw(seed, epoch, numbers, columns, stream))
+        """An epoch's draws (count, columns), at once for all images: batch by batch, they take longer than what they
+        decide."""
 
-    places, lights = drawn(seeding.uniform, 5, PLACE), drawn(seeding.uniform, 4, LIGHT)
-    colours = drawn(seeding.normal, len(pixels.mean), COLOUR)
+        def of_epoch(epoch: int) -> Tensor:
+            return draw(count, columns, generator=seeding.generator(seed, epoch, stream)).to(device)
+
+        return lru_cache(maxsize=1)(of_epoch)
+
+    places, lights = drawn(torch.rand, 5, PLACE), drawn(torch.rand, 4, LIGHT)
+    colours = drawn(torch.randn, len(pixels.mean), COLOUR)
     boxes = lru_cache(maxsize=1)(lambda epoch: boxes_of(recipe, size, places(epoch)))
 
     def view(images: Tensor, index: Tensor, epoch: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the study must know of one net to construct it; what was published about it stands in history/published.yaml."""
+"""What the study must know of one net to construct it; what was published about it stands in papers/published.yaml."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ class Architecture:
     """A net as published.
 
     `construct` makes it for square images of `input_size` px with `channels`, and for `classes`, with its parameters
-    wherever the default device is. `initialise` then fills them in place as the paper says; None leaves to each layer
-    what the library that ships the net starts it with.
+    wherever the default device is. `initialise` then fills them in place as the paper says, its rule's weights times
+    the gain that fits them to the scale of the images; None leaves to each layer what the library that ships the net
+    starts it with.
     """
 
     construct: Callable[[], nn.Module]
-    initialise: Callable[[nn.Module], None] | None = None
+    initialise: Callable[[nn.Module, float], None] | None = None
     input_size: int = 224
     channels: int = 3
     classes: int = 1000

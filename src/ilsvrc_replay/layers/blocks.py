@@ -85,42 +85,45 @@ def fan_in(layer: nn.Conv2d | nn.Linear) -> int:
     return layer.weight[0].numel()
 
 
+# Each rule is made for images of unit variance; `gain` multiplies all weights and so fits it to those of another scale.
+
+
 @torch.no_grad()
-def init_he(net: nn.Module) -> None:
+def init_he(net: nn.Module, gain: float = 1.0) -> None:
     """N(0, 2 / fan_in) weights and zero biases (He et al. 2015, "Delving deep into rectifiers", section 2.2)."""
     for _, layer in weighted_layers(net):
-        nn.init.normal_(layer.weight, std=math.sqrt(2 / fan_in(layer)))
+        nn.init.normal_(layer.weight, std=gain * math.sqrt(2 / fan_in(layer)))
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
 
 
 @torch.no_grad()
-def init_glorot(net: nn.Module) -> None:
+def init_glorot(net: nn.Module, gain: float = 1.0) -> None:
     """Uniform weights of variance 2 / (fan_in + fan_out) and zero biases (Glorot & Bengio 2010, equation 16)."""
     for _, layer in weighted_layers(net):
-        nn.init.xavier_uniform_(layer.weight)
+        nn.init.xavier_uniform_(layer.weight, gain=gain)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
 
 
 @torch.no_grad()
-def init_orthogonal(net: nn.Module) -> None:
+def init_orthogonal(net: nn.Module, gain: float = 1.0) -> None:
     """Orthogonal weights with He's gain for ReLU and zero biases (Saxe et al. 2013, "Exact solutions to the nonlinear
     dynamics of learning in deep linear neural networks"): deep nets without shortcuts learn sooner."""
     for _, layer in weighted_layers(net):
-        nn.init.orthogonal_(layer.weight, gain=math.sqrt(2) if isinstance(layer, nn.Conv2d) else 1)
+        nn.init.orthogonal_(layer.weight, gain=gain * (math.sqrt(2) if isinstance(layer, nn.Conv2d) else 1))
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
 
 
 @torch.no_grad()
-def init_truncated(net: nn.Module) -> None:
+def init_truncated(net: nn.Module, gain: float = 1.0) -> None:
     """N(0, 0.1) weights cut off at two standard deviations, and zero biases.
 
     The Inception papers after 2014 do not say how their nets start; this is what their released code is remembered
     to do (not checked again).
     """
     for _, layer in weighted_layers(net):
-        nn.init.trunc_normal_(layer.weight, std=0.1, a=-0.2, b=0.2)
+        nn.init.trunc_normal_(layer.weight, std=0.1 * gain, a=-0.2 * gain, b=0.2 * gain)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)

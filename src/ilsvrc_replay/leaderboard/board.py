@@ -1,4 +1,4 @@
-"""What a study found, as plain data: made by table.py and steps.py, written by render.py."""
+"""The results of a study as plain data: made by build.py, written by render.py."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ CLAIM_COLUMNS = ("id", "claim", "verdict", "figure", "source", "caveat")
 
 
 class Board(NamedTuple):
-    """The rows of every entry and protocol, the history's steps (of STEP_COLUMNS), each protocol's agreement of order,
-    and the claims that the study's runs decide (of CLAIM_COLUMNS)."""
+    """`rows` for every entry and protocol; `steps` of the history (of STEP_COLUMNS); `orders`, for each protocol how
+    far the order of the nets agrees with the published one; `claims` that the runs decide (of CLAIM_COLUMNS)."""
 
     rows: list[Row]
     steps: list[Row]

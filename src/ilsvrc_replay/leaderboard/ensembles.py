@@ -13,26 +13,29 @@ from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import run_name
 
 
-class Team(NamedTuple):
-    """The runs that an ensemble averages: entries with all their seeds."""
+class Ensemble(NamedTuple):
+    """The entries whose runs are averaged, with all their seeds."""
 
     name: str
     entries: tuple[str, ...]
     stands_for: str | None  # an architecture, with whose published ensemble it is compared
 
     def runs(self, study: Study) -> list[str]:
+        """The names of the runs that are averaged."""
         return [run_name(entry, seed) for entry in self.entries for seed in study.seeds]
 
     def protocols(self, study: Study) -> list[str]:
-        """Those that all members were tested by."""
+        """The protocols by which all members were tested."""
         shared = set.intersection(*(set(study.protocols(entry)) for entry in self.entries))
         return [protocol for protocol in study.protocols(self.entries[0]) if protocol in shared]
 
 
-def teams(study: Study) -> list[Team]:
+def of_study(study: Study) -> list[Ensemble]:
     """The study's ensembles: every entry's seeds where there are several, then the named ones of params.yaml."""
-    of_seeds = [Team(name, (name,), study.net(name).architecture) for name in study.entries]
-    named = [Team(name, tuple(team.members), team.stands_for) for name, team in study.evaluation.ensembles.items()]
+    of_seeds = [Ensemble(name, (name,), study.net(name).architecture) for name in study.entries]
+    named = [
+        Ensemble(name, tuple(params.members), params.stands_for) for name, params in study.evaluation.ensembles.items()
+    ]
     return (of_seeds if len(study.seeds) > 1 else []) + named
 
 
@@ -42,6 +45,7 @@ def average(probabilities: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def measure(probabilities: Sequence[np.ndarray], labels: np.ndarray) -> dict[str, Any]:
-    """Images and top-1 and top-5 error in % of the runs' average, from what each predicted for the same images."""
+    """Number of images, and top-1 and top-5 error in % of the mean of the runs' class probabilities (N, K); `labels`
+    are (N,)."""
     mean, truth = torch.from_numpy(average(probabilities)), torch.from_numpy(labels)
     return {"images": len(truth), "top1_err": metrics.error(mean, truth, 1), "top5_err": metrics.error(mean, truth, 5)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ilsvrc_replay import files
-from ilsvrc_replay.evaluation.plans import TRAINING, VALIDATION, tested_on
+from ilsvrc_replay.evaluation.protocols import TRAINING, VALIDATION, tested_on
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, PARAMS_FILE, RUNS_FILE, STEP_COLUMNS, Board, Row
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import Run
@@ -25,7 +25,7 @@ def write(folder: Path, study: Study, runs: Mapping[str, Run], board: Board, bas
 
 
 def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
-    """The board, what any net must beat, and how to read it."""
+    """The board, the errors that any net must beat, and how to read it."""
     rows = board.rows
     held = any(row["protocol"].startswith(VALIDATION) for row in rows)
     held_out = f", `{VALIDATION}` those held out of them" if held else ""
@@ -38,11 +38,12 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
         *(markdown_row(row) for row in rows),
         "",
         f"Measured on the {baseline['images']:,} test images of {study.dataset.name}, or the first N of them where a"
-        f" protocol ends in @N; `{TRAINING}` are what the net was trained on{held_out}. On the test images guessing"
-        f" errs in {baseline['chance_top1_err']:.1f} % and a linear classifier ({baseline['linear']}) in"
+        f" protocol ends in @N; `{TRAINING}` are what the net was trained on{held_out}. On the test images, guessing"
+        f" has an error of {baseline['chance_top1_err']:.1f} % and a linear classifier ({baseline['linear']}) of"
         f" {baseline['linear_top1_err']:.2f} %; top-5 {baseline['chance_top5_err']:.1f} %"
         f" and {baseline['linear_top5_err']:.2f} %.",
         f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson for one seed, over seeds for several.",
+        *reductions(study, rows),
         *findings(rows, baseline),
         *history(board),
         *decided(board),
@@ -56,8 +57,22 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def reductions(study: Study, rows: list[Row]) -> list[str]:
+    """The entries whose images are reduced otherwise than the study's, which changes what they cost beside others."""
+    departing = {
+        row["entry"]: row["compact"] for row in rows if row["kind"] == "single" and row["compact"] != study.compact
+    }
+    if not departing:
+        return []
+    named = ", ".join(f"{entry} by {factor}" for entry, factor in departing.items())
+    return [
+        f"The study lowers every net's total stride by {study.compact}; these depart from it: {named}. Their"
+        " multiply-adds do not stand to the others' as in the papers."
+    ]
+
+
 def findings(rows: list[Row], baseline: dict[str, Any]) -> list[str]:
-    """What a reader must know of rows that no linear classifier should beat: not an error, but not a success either."""
+    """The rows that a linear classifier beats: no failure of the study, but no success either."""
     found = []
     for row in rows:
         if row["top1_err"] >= baseline["linear_top1_err"] and tested_on(row["protocol"])[0] == "test":
@@ -112,7 +127,7 @@ def history(board: Board) -> list[str]:
 
 
 def decided(board: Board) -> list[str]:
-    """The claims that the study's own runs decide."""
+    """The claims that the study's own runs decide, in a table."""
     if not board.claims:
         return []
     lines = ["", "## Claims that these runs decide", "", "| claim | verdict | measured | source |", "|---|---|---|---|"]
@@ -121,7 +136,7 @@ def decided(board: Board) -> list[str]:
 
 
 def published_single(row: Row) -> str:
-    """The paper's errors for one net: "40.7 / 18.2 (ten_crop)"; "–" stands for one that it does not give."""
+    """The paper's errors for one net: "40.7 / 18.2 (ten_crop)", with "–" for one that it does not give."""
     errors = [row["single_top1_err"], row["single_top5_err"]]
     if errors == [None, None]:
         return ""
@@ -129,6 +144,7 @@ def published_single(row: Row) -> str:
 
 
 def markdown_row(row: Row) -> str:
+    """The board's row as a line of its Markdown table."""
     cells = (
         row["year"] or "",
         row["entry"] if row["kind"] == "single" else f"*{row['entry']}*, ensemble of {row['members']}",

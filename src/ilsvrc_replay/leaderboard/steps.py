@@ -1,4 +1,4 @@
-"""The steps of the challenge's history, judged: did each net beat the one before it here too?"""
+"""Verdicts on the steps of the challenge's history: did each net beat the one before it here, too?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ilsvrc_replay.papers.published import find
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.statistics.intervals import bootstrap, interval, mcnemar, order_agreement, sign
 
-# Winners and those that became famous, in order; of each, the first that the study has.
+# The winners and others that became famous, in order; of each line, the first net that the study has.
 HISTORY = (
     ("alexnet",),
     ("zfnet", "zfnet_b"),
@@ -24,7 +24,7 @@ HISTORY = (
 
 
 def milestones(study: Study, tested: Collection[str]) -> list[str]:
-    """Those of the `tested` entries that stand for the steps of the history, the earliest first."""
+    """The `tested` entries that stand for the steps of the history, the earliest first."""
     chosen = []
     for alternatives in HISTORY:
         present = [name for net in alternatives for name in tested if study.net(name).architecture == net]
@@ -35,9 +35,9 @@ def milestones(study: Study, tested: Collection[str]) -> list[str]:
 def steps(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     """A row (of STEP_COLUMNS) for every step between two milestones of the study.
 
-    `wrong` says by entry which images each seed has wrong under `protocol`: masks (S, N). `change` is in points of
-    top-1 error, with the interval of a paired bootstrap; McNemar's test compares the first seeds. Relative figures
-    count the first milestone as 1.
+    `wrong`: by entry, the images that each seed has wrong under `protocol`, masks (S, N). `change` is in points of
+    top-1 error, with the interval of a paired bootstrap; McNemar's test compares the first seeds. Relative figures are
+    ratios to the first milestone.
     """
     names = milestones(study, wrong)
     if len(names) < 2:
@@ -63,12 +63,13 @@ def steps(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> list[
 
 
 def verdict(low: float, high: float) -> str:
-    """Published history fell at every step: what the interval of a step's change says of that."""
+    """Whether a change with this interval reproduces history, in which the error fell at every step."""
     return {-1: "reproduced", 1: "reversed", 0: "not resolved"}[sign(low, high)]
 
 
 def order(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
-    """Kendall's tau between the measured order and that of the published headlines, over all entries that have one."""
+    """Kendall's tau between the measured order and that of the published headlines, over all entries that have one;
+    None for fewer than two."""
     names = [name for name in wrong if headline(study, name)]
     figures = np.array([headline(study, name) for name in names])
     if len(set(figures)) < 2:
@@ -85,5 +86,6 @@ def order(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> dict[
 
 
 def headline(study: Study, name: str) -> float | None:
+    """The published top-5 error in % of an entry's famous ensemble."""
     record = find(study.net(name).architecture)
     return record.headline.top5_err if record and record.headline else None

@@ -1,4 +1,4 @@
-"""The leaderboard's rows: what a study measured beside what was published."""
+"""The leaderboard's rows: what a study measured beside what its nets' papers published."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.leaderboard.ensembles import Team, teams
+from ilsvrc_replay.leaderboard.ensembles import Ensemble, of_study
 from ilsvrc_replay.papers.published import Headline, Single, find
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import run_name
 from ilsvrc_replay.statistics.intervals import error_with_interval
 
-Measured = dict[str, Any]
 Metrics = Mapping[str, dict[str, Any]]
 
 COLUMNS = (
@@ -48,8 +47,8 @@ COLUMNS = (
 def rows(study: Study, metrics: Metrics, ensembles: Metrics) -> list[dict[str, Any]]:
     """A row (of COLUMNS) for every entry and protocol and for every ensemble, in order of year.
 
-    `metrics` are those that evaluate wrote, by run; `ensembles` have by name and protocol what evaluation.ensembles
-    measured. Raises StudyError if the runs of an entry do not agree on what was measured.
+    `metrics` are what stage evaluate wrote, by run; `ensembles` what evaluation.ensembles measured, by name and
+    protocol. Raises StudyError if the runs of an entry do not agree on what was measured.
     """
     found = [
         row(study, entry, protocol, [metrics[run_name(entry, seed)] for seed in study.seeds])
@@ -57,14 +56,15 @@ def rows(study: Study, metrics: Metrics, ensembles: Metrics) -> list[dict[str, A
         for protocol in study.protocols(entry)
     ]
     found += [
-        ensemble_row(study, team, protocol, measured, metrics)
-        for team in teams(study)
-        for protocol, measured in ensembles[team.name].items()
+        ensemble_row(study, ensemble, protocol, measured, metrics)
+        for ensemble in of_study(study)
+        for protocol, measured in ensembles[ensemble.name].items()
     ]
     return sorted(found, key=lambda row: row["year"] or 9999)
 
 
 def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The row of the entry `name`, averaged over its `runs`, beside its paper's figures."""
     net, first = study.net(name), runs[0]
     same = ("param_count", "gmacs", "compact")
     alike = {(*(run[key] for key in same), run[protocol]["images"]) for run in runs}
@@ -90,18 +90,20 @@ def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> d
     return completed(study, values, protocol, [run[protocol] for run in runs], headline, stated)
 
 
-def ensemble_row(study: Study, team: Team, protocol: str, measured: Measured, metrics: Metrics) -> dict[str, Any]:
+def ensemble_row(
+    study: Study, ensemble: Ensemble, protocol: str, measured: dict[str, Any], metrics: Metrics
+) -> dict[str, Any]:
     """The row of an ensemble: its nets' sizes summed, beside the published ensemble that it stands for."""
-    history = find(team.stands_for or "")
-    widths = {study.net(name).width for name in team.entries}
-    runs = team.runs(study)
+    history = find(ensemble.stands_for or "")
+    widths = {study.net(name).width for name in ensemble.entries}
+    runs = ensemble.runs(study)
     values = {
-        "entry": team.name,
+        "entry": ensemble.name,
         "kind": "ensemble",
         "members": " + ".join(runs),
-        "architecture": team.stands_for or "",
+        "architecture": ensemble.stands_for or "",
         "year": history.year if history else None,
-        "recipe": " + ".join(dict.fromkeys(map(study.recipe, team.entries))),
+        "recipe": " + ".join(dict.fromkeys(map(study.recipe, ensemble.entries))),
         "width": next(iter(widths)) if len(widths) == 1 else None,
         "compact": None,
         "param_count": sum(metrics[run]["param_count"] for run in runs),
@@ -116,7 +118,7 @@ def completed(
     study: Study,
     values: dict[str, Any],
     protocol: str,
-    measured: list[Measured],
+    measured: list[dict[str, Any]],
     headline: Headline | None,
     stated: list[str | None],
 ) -> dict[str, Any]:

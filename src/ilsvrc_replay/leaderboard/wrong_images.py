@@ -1,7 +1,7 @@
-"""Which test images every row of a board has wrong, in bits: what a fair comparison needs once predictions are gone.
+"""The file wrong.npz: which test images every row of a board has wrong, a bit each, for comparisons image by image.
 
-One file of some kilobytes, small enough for git, so that any two commits, experiments or copied results folders can be
-compared image by image.
+It has some kilobytes and is in git, unlike the predictions, so that any two commits, experiments or copied results
+folders can be compared.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ FILE = "wrong.npz"
 Key = tuple[str, str, str]  # entry, kind and protocol, as in the board's rows
 
 
-class Wrong(NamedTuple):
-    """The top-1 mistakes by row, masks (S, N) by seed and image, and the checksum of the images' labels."""
+class WrongImages(NamedTuple):
+    """The images wrong by top-1, a mask (S, N) by seed and image for each row, and the checksum of their labels."""
 
     labels_sha256: str
     masks: dict[Key, np.ndarray]
 
 
 def write(path: Path, labels: np.ndarray, masks: Mapping[Key, np.ndarray]) -> None:
-    """Write `masks` (S, N) of a test with these `labels`, one bit an image; the same bytes for the same masks."""
+    """Write the `masks` (S, N) of images with these `labels` (N,). Equal masks give equal bytes."""
     images = np.array([mask.shape[1] for mask in masks.values()], dtype="<i8")
     arrays: dict[str, Any] = {"/".join(key): np.packbits(mask, axis=1) for key, mask in masks.items()}
     labels = np.ascontiguousarray(labels, dtype="<i8")
@@ -36,7 +36,7 @@ def write(path: Path, labels: np.ndarray, masks: Mapping[Key, np.ndarray]) -> No
     files.write_npz(path, {"images": images, "labels_sha256": np.array(digest), **arrays})
 
 
-def read(content: bytes) -> Wrong:
+def read(content: bytes) -> WrongImages:
     """What `write` wrote, from the bytes of its file."""
     with np.load(io.BytesIO(content)) as saved:
         names = [name for name in saved.files if "/" in name]
@@ -44,4 +44,4 @@ def read(content: bytes) -> Wrong:
             tuple(name.rsplit("/", 2)): np.unpackbits(saved[name], axis=1, count=int(images)).astype(bool)
             for name, images in zip(names, saved["images"], strict=True)
         }
-        return Wrong(saved["labels_sha256"].item(), masks)
+        return WrongImages(saved["labels_sha256"].item(), masks)

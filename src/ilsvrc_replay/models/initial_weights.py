@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ilsvrc_replay.layers.architecture import Architecture
-from ilsvrc_replay.layers.blocks import init_glorot, init_he, init_orthogonal
+from ilsvrc_replay.layers.blocks import init_glorot, init_he, init_orthogonal, weighted_layers
 
 RULES = {"he": init_he, "glorot": init_glorot, "orthogonal": init_orthogonal}
 
@@ -18,8 +18,10 @@ def materialise(
     seed: int,
     zero_residuals: bool = False,
     norm_bias: float = 0.0,
+    gain: float = 1.0,
 ) -> nn.Module:
-    """Give `net` memory on the CPU and initial weights: as its "paper" or library says, by one of RULES.
+    """Give `net` memory on the CPU and initial weights: as its "paper" or library says, by one of RULES; times `gain`,
+    which fits them to the scale of the images (input_scale.initial_gain).
 
     `zero_residuals` makes every residual block start as the identity (Goyal et al. 2017, "Accurate, large minibatch
     SGD", section 5.1). Batch normalisations outside residual blocks start with the bias `norm_bias`: with 1 the ReLU
@@ -35,7 +37,9 @@ def materialise(
         init_like_new(net, architecture.construct())
     rule = RULES.get(init, architecture.initialise)
     if rule is not None:
-        rule(net)
+        rule(net, gain)
+    elif gain != 1.0:
+        weaken(net, gain)
     blocks = [block for block in net.modules() if is_residual(block)]
     inside = {layer for block in blocks for layer in block.modules()}
     for layer in net.modules():
@@ -59,6 +63,13 @@ def init_like_new(net: nn.Module, constructed: nn.Module) -> None:
         for name, tensor in getattr(net, kind)():
             if drawn[name].shape == tensor.shape:
                 tensor.copy_(drawn[name])
+
+
+@torch.no_grad()
+def weaken(net: nn.Module, gain: float) -> None:
+    """Multiply the weights of `net` by `gain`, as the rules do theirs."""
+    for _, layer in weighted_layers(net):
+        layer.weight.mul_(gain)
 
 
 def set_dropout(net: nn.Module, rate: float | None) -> None:

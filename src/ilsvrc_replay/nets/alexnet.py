@@ -60,8 +60,11 @@ class AlexNet(nn.Module):
 
 
 @torch.no_grad()
-def initialise(net: nn.Module) -> None:
-    """N(0, 0.01) weights; biases 1 in conv2, conv4, conv5, fc6 and fc7, 0 elsewhere (section 5)."""
+def initialise(net: nn.Module, _gain: float = 1.0) -> None:
+    """N(0, 0.01) weights; biases 1 in conv2, conv4, conv5, fc6 and fc7, 0 elsewhere (section 5).
+
+    The paper's figures, made for its own images (section 2), so that no gain has to fit them.
+    """
     for name, layer in weighted_layers(net):
         nn.init.normal_(layer.weight, std=0.01)
         nn.init.constant_(layer.bias, name.endswith(("conv2", "conv4", "conv5", "fc6", "fc7")))

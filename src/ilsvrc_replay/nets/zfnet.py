@@ -61,8 +61,11 @@ class ZFNet(nn.Module):
 
 
 @torch.no_grad()
-def initialise(net: nn.Module) -> None:
-    """N(0, 0.01) weights and zero biases (section 3.1, "weights initialised to 10^-2")."""
+def initialise(net: nn.Module, _gain: float = 1.0) -> None:
+    """N(0, 0.01) weights and zero biases (section 3.1, "weights initialised to 10^-2").
+
+    The paper's figures, made for its own images, so that no gain has to fit them.
+    """
     for _, layer in weighted_layers(net):
         nn.init.normal_(layer.weight, std=0.01)
         nn.init.zeros_(layer.bias)

@@ -1,6 +1,6 @@
-"""Files by name, wherever they lie: in a folder, in a zip, in a tar, in tars inside a tar.
+"""One way to read files by name, be they in a folder, a zip, a tar or the tars inside a tar.
 
-Archives are read in place and never unpacked: a member whose name points outside can write nowhere, and 150 GB need
+Archives are read in place and never unpacked: a member whose name points outside can write nowhere, and ImageNet needs
 no second 150 GB. `read` may be called from several threads at once; `key` is cheap and changes with the content.
 """
 
@@ -19,7 +19,10 @@ from ilsvrc_replay.errors import StudyError
 
 
 class Files(Protocol):
-    """`names()` of all files, sorted, with "/" between folders; the bytes of each; and a key that stands for them."""
+    """`names()` of all files, sorted, with "/" between folders; of each the bytes, and a key that stands for them.
+
+    `read` raises StudyError if a file is missing or damaged.
+    """
 
     def names(self) -> list[str]: ...
 
@@ -79,40 +82,42 @@ class ZipFiles:
         return f"{member.CRC:08x}-{member.file_size}"
 
 
-class Stretch(NamedTuple):
+class ByteRange(NamedTuple):
+    """Where a file lies in an archive, in bytes."""
+
     offset: int
     size: int
 
 
 class TarFiles:
-    """The files of an uncompressed tar; a member called <folder>.tar, as ILSVRC's classes are, gives <folder>/<file>.
+    """The files of an uncompressed tar; those of an inner <folder>.tar, as ILSVRC has one a class, are <folder>/<file>.
 
     The key of a file is its place: the archive as a whole is verified when it is acquired.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.stretches = path, {}
+        self.path, self.ranges = path, {}
         try:
             with tarfile.open(path, "r:") as archive:
-                for member in regular(archive):
-                    place = Stretch(member.offset_data, member.size)
+                for member in regular_files(archive):
+                    place = ByteRange(member.offset_data, member.size)
                     if member.name.endswith(".tar"):
                         self.add_inner(member.name.removesuffix(".tar"), archive, member)
                     else:
-                        self.stretches[member.name.removeprefix("./")] = place
+                        self.ranges[member.name.removeprefix("./")] = place
         except (OSError, tarfile.TarError) as error:
             raise StudyError(f"{path} is no whole tar: {error}") from None
 
     def add_inner(self, folder: str, archive: tarfile.TarFile, outer: tarfile.TarInfo) -> None:
         with tarfile.open(fileobj=archive.extractfile(outer), mode="r:") as inner:
-            for member in regular(inner):
-                self.stretches[f"{folder}/{member.name}"] = Stretch(outer.offset_data + member.offset_data, member.size)
+            for member in regular_files(inner):
+                self.ranges[f"{folder}/{member.name}"] = ByteRange(outer.offset_data + member.offset_data, member.size)
 
     def names(self) -> list[str]:
-        return sorted(self.stretches)
+        return sorted(self.ranges)
 
     def read(self, name: str) -> bytes:
-        place = self.stretches[name]
+        place = self.ranges[name]
         with self.path.open("rb") as file:
             file.seek(place.offset)
             content = file.read(place.size)
@@ -121,11 +126,11 @@ class TarFiles:
         return content
 
     def key(self, name: str) -> str:
-        return f"{self.path.name}-{self.stretches[name].offset}-{self.stretches[name].size}"
+        return f"{self.path.name}-{self.ranges[name].offset}-{self.ranges[name].size}"
 
 
 class JoinedFiles:
-    """Several containers as folders of one: {"train": ..., "val": ...}."""
+    """Several of the above as folders of one: {"train": ..., "val": ...}."""
 
     def __init__(self, parts: Mapping[str, Files]) -> None:
         self.parts = parts
@@ -142,11 +147,12 @@ class JoinedFiles:
         return self.parts[folder].key(rest)
 
 
-def regular(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
-    return [member for member in archive if member.isfile()]  # no links, no devices
+def regular_files(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
+    """The members that are neither folders, links nor devices."""
+    return [member for member in archive if member.isfile()]
 
 
 def read_small_tar(content: bytes) -> dict[str, bytes]:
     """All files of a small tar, however it is compressed, by name."""
     with tarfile.open(fileobj=BytesIO(content)) as archive:
-        return {member.name.removeprefix("./"): archive.extractfile(member).read() for member in regular(archive)}
+        return {member.name.removeprefix("./"): archive.extractfile(member).read() for member in regular_files(archive)}

@@ -1,4 +1,4 @@
-"""One image file to one square of pixels, and what had to be done to it.
+"""Decode an image file to a square of pixels, and say what had to be converted.
 
 The rules for images that are not plain 8-bit RGB:
 
@@ -29,17 +29,17 @@ GREY, PALETTE, CMYK, DEEP = ("1", "L", "LA", "La"), ("P", "PA"), ("CMYK", "YCCK"
 VERSION = 1  # of the pixels that `square` gives: raised when they change
 
 
-class PictureError(Exception):
-    """Why a file cannot be used."""
+class ImageError(Exception):
+    """Why an image file cannot be used."""
 
 
 def square(content: bytes, name: str, size: int) -> tuple[np.ndarray, list[str]]:
-    """The image, its shorter side resized to `size` (bilinear, antialiased) and its centre cut out: uint8
-    (3, size, size); and what was done to it. Raises PictureError."""
+    """The image as uint8 (3, size, size), its shorter side resized to `size` (bilinear, antialiased) and the centre cut
+    out; and what was converted. Raises ImageError."""
     image, done = open_rgb(content, name, draft=2 * size)
     shorter, longer = sorted(image.size)
     if longer > LONGEST * shorter:
-        raise PictureError(f"is {image.width} x {image.height} px, a line more than an image")
+        raise ImageError(f"is {image.width} x {image.height} px, a line more than an image")
     if shorter != size:
         # The longer side rounded down, and the crop's corner to the nearest even number, are torchvision's ways.
         rounded = int(size * longer / shorter)
@@ -51,23 +51,23 @@ def square(content: bytes, name: str, size: int) -> tuple[np.ndarray, list[str]]
 
 
 def open_rgb(content: bytes, name: str, draft: int | None = None) -> tuple[Image.Image, list[str]]:
-    """The image as 8-bit RGB, and what was done to it. `draft`: a JPEG may be decoded at half, a quarter or an eighth
-    of its size, if that leaves at least `draft` px of each side. Raises PictureError."""
+    """The image as 8-bit RGB, and what was converted. `draft`: a JPEG may be decoded at a half, a quarter or an eighth
+    of its size if that leaves at least `draft` px of each side. Raises ImageError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of broken EXIF, and of what is refused below
             image = Image.open(BytesIO(content))
             if image.width * image.height > LARGEST:
-                raise PictureError(f"has {image.width} x {image.height} px, too many")
+                raise ImageError(f"has {image.width} x {image.height} px, too many")
             if draft and image.format == "JPEG":
                 image.draft(image.mode, (draft, draft))
             image.load()
     except UnidentifiedImageError:
-        raise PictureError("is no image that Pillow can read" if content else "is empty") from None
+        raise ImageError("is no image that Pillow can read" if content else "is empty") from None
     except Image.DecompressionBombError:
-        raise PictureError("has too many pixels") from None
+        raise ImageError("has too many pixels") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise PictureError(f"is damaged ({error})") from None
+        raise ImageError(f"is damaged ({error})") from None
     done = []
     suffix = name.rpartition(".")[2].lower()
     if FORMATS.get(suffix, image.format) != image.format:

@@ -15,7 +15,8 @@ META, TRUTH = "data/meta.mat", "data/ILSVRC2012_validation_ground_truth.txt"
 
 
 def labels(root: Path, listed: dict[str, str]) -> dict[str, str]:
-    """The wnid of each validation image, by its name without the suffix; empty if `listed` names no file with them."""
+    """The wnid of each validation image, by the image's name without suffix; empty if `listed`, a manifest, names no
+    file of labels. Raises StudyError if that file is damaged."""
     if ARCHIVE in listed:
         try:
             content = read_small_tar((root / ARCHIVE).read_bytes())

@@ -1,4 +1,7 @@
-"""Where original files come from: several sources tried in order, every byte verified whichever of them answered."""
+"""Fetch original files: sources are tried in order, and every byte is verified, whichever of them answered.
+
+Checksums are of the uncompressed content, as each source compresses it in its own way.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,7 @@ def from_url(url: str) -> Source:
 
 
 def from_tar(path: Path, folder: str) -> Source:
-    """The files under `folder` of a tar, however it is compressed. Only the files wanted are looked for in it."""
+    """The files under `folder` of a tar, however it is compressed; no other member is unpacked."""
 
     def source(checksums: Mapping[str, str], target: Path) -> None:
         try:
@@ -154,6 +157,7 @@ def from_debian_package(package: str, folder: str) -> Source:
 
 
 def download(url: str, path: Path) -> None:
+    """Raises SourceError, or StudyError if the disk is full."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, path.open("wb") as file:
             shutil.copyfileobj(answer, file)
@@ -162,6 +166,7 @@ def download(url: str, path: Path) -> None:
 
 
 def run(command: list[str], folder: Path) -> None:
+    """Raises SourceError with the last line of what a failed command said."""
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if result.returncode:
         lines = (result.stderr or result.stdout).strip().splitlines() or ["no message"]
@@ -169,6 +174,7 @@ def run(command: list[str], folder: Path) -> None:
 
 
 def decompress(packed: Path, target: Path) -> None:
+    """Unpack a .gz. Raises SourceError, or StudyError if the disk is full."""
     try:
         with gzip.open(packed) as content, target.open("wb") as file:
             shutil.copyfileobj(content, file)
@@ -177,6 +183,6 @@ def decompress(packed: Path, target: Path) -> None:
 
 
 def failure(error: Exception, target: Path, reason: str) -> Exception:
-    """What to raise if `target` was not filled: a SourceError for `reason`, unless it is a full disk's fault."""
+    """What to raise if `target` was not filled: a StudyError for a full disk, else a SourceError with `reason`."""
     full = isinstance(error, OSError) and error.errno in FULL
     return disk_trouble(error, target) if full else SourceError(reason)

@@ -1,7 +1,7 @@
-"""The list that stands in data/raw for image files that stay where the user has them: name, bytes, checksum.
+"""manifest.csv, which stands in data/raw for image files that stay where the user has them: name, bytes, checksum.
 
-DVC tracks this one small file in place of a million large ones. Names are relative, so that the list is the same
-wherever the files lie; whoever reads them verifies them against it.
+DVC tracks this one small file in place of a million others. Names are relative, so that it is the same wherever the
+files lie; whoever reads a file verifies it against the manifest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import checksum, whole_file
-from ilsvrc_replay.runtime.counter import Counter
+from ilsvrc_replay.runtime.progress_bar import progress_bar
 
 MANIFEST = "manifest.csv"
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -29,27 +29,26 @@ def write(
     Raises StudyError naming a file that cannot be read, or an archive that has another md5.
     """
     names = sorted(names)
-    counter = Counter(f"{what}, checksums", len(names))
     with (
         whole_file(target / MANIFEST) as partial,
         partial.open("w", newline="", errors="surrogateescape") as file,
         ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
+        progress_bar(f"{what}, checksums", len(names)) as advance,
     ):
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("name", "bytes", "checksum"))
         try:
-            for name, row in zip(
-                names, pool.map(lambda name: describe(root / name, archives.get(name)), names), strict=True
-            ):
+            rows = pool.map(lambda name: describe(root / name, archives.get(name)), names)
+            for name, row in zip(names, rows, strict=True):
                 table.writerow((name, *row))
-                counter.add(1)
+                advance(1)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    counter.end()
 
 
 def describe(path: Path, md5: str | None) -> tuple[int, str]:
+    """Bytes and checksum: the sha256, or `md5`. Raises StudyError if the file cannot be read or has another md5."""
     try:
         size, found = path.stat().st_size, checksum(path, "md5" if md5 else "sha256")
     except OSError as error:
@@ -66,7 +65,7 @@ def read(raw: Path) -> dict[str, str]:
 
 
 def files_below(root: Path, folders: Iterable[str]) -> list[str]:
-    """Names of all files below some folders of `root`, hidden ones left out; linked folders are followed."""
+    """Names, relative to `root`, of all files below some of its folders: none hidden, links to folders followed."""
     names = []
     for top in folders:
         for folder, inner, files in os.walk(root / top, followlinks=True):
@@ -77,4 +76,5 @@ def files_below(root: Path, folders: Iterable[str]) -> list[str]:
 
 
 def is_image(name: str) -> bool:
+    """By the name's suffix alone."""
     return name.lower().endswith(IMAGES)

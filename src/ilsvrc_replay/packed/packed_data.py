@@ -40,12 +40,12 @@ class Packed:
     folder: Path
     meta: dict[str, Any]
 
-    def images(self, split: str) -> Tensor | shards.Shards:
+    def images(self, split: str) -> Tensor | shards.ShardedImages:
         """uint8, (N, C, S, S), where S is the stored size: a mapped array, or shards of JPEGs."""
         if "storage" in self.meta:
             count, size = self.meta["images"][split], self.meta.get("stored_size", self.meta["image_size"])
             files = shards.ShardFiles(self.folder, split, count, size, self.meta["storage"]["images_in_shard"])
-            return shards.Shards(files, range(count))
+            return shards.ShardedImages(files, range(count))
         return self.array(f"{split}_images.npy", "uint8", 4)
 
     def labels(self, split: str) -> Tensor:

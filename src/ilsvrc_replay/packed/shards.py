@@ -78,7 +78,7 @@ class ShardFiles:
             raise StudyError(f"{name}: image {number} is damaged ({error}): run `dvc repro --force prepare`") from None
 
 
-class Shards:
+class ShardedImages:
     """A split's images, or a stretch of them, for use in place of a tensor uint8 (N, 3, S, S).
 
     A slice is a stretch, nothing decoded yet; a tensor of numbers takes images out, decoded, and `to` all of them.
@@ -96,9 +96,9 @@ class Shards:
     def shape(self) -> torch.Size:
         return torch.Size([len(self), 3, self.files.size, self.files.size])
 
-    def __getitem__(self, index: slice | int | Tensor) -> Shards | Tensor:
+    def __getitem__(self, index: slice | int | Tensor) -> ShardedImages | Tensor:
         if isinstance(index, slice):
-            return Shards(self.files, self.stretch[index])
+            return ShardedImages(self.files, self.stretch[index])
         if isinstance(index, int):
             return self.decoded([index])[0]
         return self.decoded(index.tolist())
@@ -106,7 +106,7 @@ class Shards:
     def index_select(self, _: int, index: Tensor) -> Tensor:
         return self.decoded(index.tolist())
 
-    def split(self, size: int) -> list[Shards]:
+    def split(self, size: int) -> list[ShardedImages]:
         return [self[start : start + size] for start in range(0, len(self), size)]
 
     def to(self, device: torch.device | str) -> Tensor:

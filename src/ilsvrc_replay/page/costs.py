@@ -6,7 +6,7 @@ from math import log
 from typing import NamedTuple
 
 from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.page.labels import SIZES, around, attach
+from ilsvrc_replay.page.label_placement import SIZES, around, attach
 
 Ends = tuple[float, float]
 

@@ -12,7 +12,7 @@ import jinja2
 from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.page import charts as draw
 from ilsvrc_replay.page import columns, costs, figures, history
-from ilsvrc_replay.papers.line import line
+from ilsvrc_replay.papers.challenge import challenge
 from ilsvrc_replay.params import Study
 
 HERE = Path(__file__).parent
@@ -76,13 +76,13 @@ def render(
         nets=len({row["entry"] for row in rows if row["kind"] == "single"}),
         ensembles=any(row["kind"] == "ensemble" for row in rows),
         protocols=columns.column_of(rows, "protocol"),
-        human=line().human,
+        human=challenge().human,
         views=views,
         view_options=[(view.key, view.title) for view in views],
         protocol_options=columns.protocols(study, rows),
         cost_options=[(key, name) for key, (*_, name) in COSTS.items()],
         chart_names={"history": [f"history-{view.key}" for view in views], "cost": [f"cost-{key}" for key in COSTS]},
-        winners=line().line,
+        winners=challenge().winners,
         columns=columns.columns(rows),
         groups=columns.groups(rows),
         same=columns.same(rows),

@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.page.labels import SIZES, Space, along, around, attach
-from ilsvrc_replay.papers.line import line
+from ilsvrc_replay.page.label_placement import SIZES, Space, along, around, attach
+from ilsvrc_replay.papers.challenge import challenge
 from ilsvrc_replay.papers.published import find, published
 
 HEADLINE, PAPER = "published headline: ensemble, hidden test set", "published, one net, validation set"
@@ -109,9 +109,9 @@ def headlines(base: float | None) -> list[Row]:
             says(winner.name, winner.year, winner.top5_err, winner.of, winner.table),
             order=winner.year,
         )
-        for winner in line().line
+        for winner in challenge().winners
     ]
-    known = {(winner.year, round(winner.top5_err, 1)) for winner in line().line}
+    known = {(winner.year, round(winner.top5_err, 1)) for winner in challenge().winners}
     for net, record in published().items():
         if (head := record.headline) and (record.year, round(head.top5_err, 1)) not in known:
             known.add((record.year, round(head.top5_err, 1)))
@@ -177,7 +177,7 @@ def unit(rows: list[Row], first: Row, protocol: str) -> Row:
 
 
 def rules(board: dict[str, Any], view: str, first: Row | None) -> list[Row]:
-    human, linear = line().human.top5_err, board["baseline"]["linear_top1_err"]
+    human, linear = challenge().human.top5_err, board["baseline"]["linear_top1_err"]
     if view == "top1":
         return [{"err": linear, "name": f"a linear classifier on the same images {linear:.2f}"}]
     base = 1.0 if view == "top5" else first["headline_top5_err"]

@@ -1,21 +1,19 @@
-"""The published figures of published.yaml."""
+"""What the papers publish about their nets: published.yaml."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, TypeAdapter, model_validator
-from ruamel.yaml import YAML
+from pydantic import TypeAdapter, model_validator
 
-from ilsvrc_replay.run import Strict
+from ilsvrc_replay.papers.yaml_files import FrozenModel, Percent, read_yaml
 
 PATH = Path(__file__).with_name("published.yaml")
-Percent = Annotated[float, Field(gt=0, lt=100)]
 
 
-class Stated(Strict):
+class Stated(FrozenModel):
     """What the paper itself says of its net's size: weight layers, parameters, 10^9 multiply-adds."""
 
     depth: int | None = None
@@ -24,7 +22,7 @@ class Stated(Strict):
     table: str
 
 
-class Headline(Strict):
+class Headline(FrozenModel):
     """The famous number: an ensemble's, on the hidden test set. `of` says whose."""
 
     top5_err: Percent
@@ -32,7 +30,7 @@ class Headline(Strict):
     table: str
 
 
-class Single(Strict):
+class Single(FrozenModel):
     """The paper's own errors for one net, on the validation set, by `protocol`."""
 
     top1_err: Percent | None = None
@@ -48,7 +46,9 @@ class Single(Strict):
         return self
 
 
-class Published(Strict):
+class Published(FrozenModel):
+    """What was published about one net; `differs` says where the net built here departs from its paper."""
+
     year: int
     title: str
     stated: Stated | None = None
@@ -58,14 +58,14 @@ class Published(Strict):
 
 
 def find(architecture: str) -> Published | None:
-    """What was published of a net, or of that whose name a library's has: `timm/resnet50.tv_in1k` is `resnet50`."""
+    """What was published of a net, if anything; a library's names count, too: `timm/resnet50.tv_in1k` is `resnet50`."""
     return published().get(architecture.rpartition("/")[2].partition(".")[0])
 
 
 @cache
 def published() -> dict[str, Published]:
     """Every published record, by the name of the architecture."""
-    content: dict[str, Any] = YAML(typ="safe", pure=True).load(PATH.read_text())
+    content: dict[str, Any] = read_yaml(PATH)
     papers = content["papers"]
     nets = {name: papers[values.pop("paper")] | values for name, values in content["nets"].items()}
     return TypeAdapter(dict[str, Published]).validate_python(nets)

@@ -1,4 +1,4 @@
-"""What any net must beat: chance, and a linear classifier on the same images."""
+"""The errors that any net must beat: of guessing, and of a linear classifier on the same images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ilsvrc_replay import metrics
-from ilsvrc_replay.input import seeding
 from ilsvrc_replay.packed.packed_data import Packed
 
 LARGEST_SIDE = 32  # px: larger images are shrunk for the linear classifier
@@ -51,7 +50,7 @@ def fit(inputs: Tensor, labels: Tensor, classes: int) -> torch.nn.Linear:
     batch = min(BATCH, len(labels))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * (len(labels) // batch))
     for epoch in range(EPOCHS):
-        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seeding.key(0, epoch)[0]))
+        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(epoch))
         for index in order[: len(labels) // batch * batch].view(-1, batch):
             optimizer.zero_grad()
             F.cross_entropy(classifier(inputs[index]), labels[index]).backward()
@@ -61,7 +60,7 @@ def fit(inputs: Tensor, labels: Tensor, classes: int) -> torch.nn.Linear:
 
 
 def pixels(packed: Packed, split: str, index: Tensor | None = None) -> Tensor:
-    """The split's images, or those of `index`, standardised: (N, D). In parts, as large sets fit no memory whole."""
+    """The split's images, or those of `index`, standardised: (N, D). In batches: large sets may not fit in memory."""
     images, statistics = packed.images(split), packed.pixels()
     index = torch.arange(len(images)) if index is None else index
     side = min(images.shape[-1], LARGEST_SIDE)

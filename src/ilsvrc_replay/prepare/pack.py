@@ -1,4 +1,4 @@
-"""A data set to its packed form, however its originals come."""
+"""Pack a data set, whether it is published as arrays or as image files."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from ilsvrc_replay.datasets import Dataset
-from ilsvrc_replay.originals.original import Pictures
+from ilsvrc_replay.originals.labelled_images import LabelledFiles
 from ilsvrc_replay.prepare import pack_arrays, pack_images
 
 
 def pack(dataset: Dataset, raw: Path, target: Path) -> dict[str, Any]:
     """Write the packed form into the empty folder `target`; returns what meta.json holds."""
-    original = dataset.read(raw)
-    pack_kind = pack_images.pack if isinstance(original, Pictures) else pack_arrays.pack
+    originals = dataset.read(raw)
+    pack_kind = pack_images.pack if isinstance(originals, LabelledFiles) else pack_arrays.pack
     return pack_kind(
-        original,
+        originals,
         dataset.name,
         dataset.image_size,
         dataset.val_images,

@@ -13,14 +13,14 @@ from torch.nn import functional as F
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import sha256, write_json
-from ilsvrc_replay.originals.original import Original
+from ilsvrc_replay.originals.labelled_images import LabelledArrays
 from ilsvrc_replay.packed import shards
 
 SPLITS = ("train", "val", "test")
 
 
 def pack(
-    original: Original,
+    original: LabelledArrays,
     name: str,
     image_size: int,
     val_images: int,
@@ -67,7 +67,8 @@ def sizes(image_size: int, stored_size: int | None) -> dict[str, int]:
 
 
 def choose_val(labels: np.ndarray, count: int, classes: int) -> np.ndarray:
-    """A mask of `count` training images to hold out, the same share of every class, always the same ones."""
+    """A mask of `count` training images to hold out, always the same ones, the same share of every class. Raises
+    StudyError if that leaves none."""
     if count >= len(labels):
         raise StudyError(f"dataset.val_images is {count}, but there are only {len(labels)} training images")
     rng = np.random.default_rng(0)
@@ -91,11 +92,11 @@ def frame(images: Tensor, size: int) -> Tensor:
     return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
 
 
-def pixel_statistics(images: np.ndarray | Tensor | shards.Shards) -> dict[str, Any]:
+def pixel_statistics(images: np.ndarray | Tensor | shards.ShardedImages) -> dict[str, Any]:
     """Mean and standard deviation by channel and the principal components of the pixels, on the [0, 1] scale.
 
-    PCA as AlexNet's section 4.1 wants it: eigenvalues of the channels' covariance, largest first, eigenvectors as
-    columns. Sums are exact integers, so that the figures depend on no order of summation.
+    The components are those of AlexNet's section 4.1: eigenvalues of the channels' covariance, largest first, and
+    eigenvectors as columns. Sums are exact integers, so that the figures depend on no order of summation.
     """
     channels = images.shape[1]
     total, products, pixels = np.zeros(channels, np.int64), np.zeros((channels, channels), np.int64), 0
@@ -103,7 +104,7 @@ def pixel_statistics(images: np.ndarray | Tensor | shards.Shards) -> dict[str, A
     for start in range(0, len(images), step):
         # Whole numbers below 2**53 are exact in float64, and its products fast.
         part = images[start : start + step]
-        part = np.asarray(part.to("cpu") if isinstance(part, shards.Shards) else part)
+        part = np.asarray(part.to("cpu") if isinstance(part, shards.ShardedImages) else part)
         chunk = np.moveaxis(part, 1, 0).reshape(channels, -1).astype(np.float64)
         total += chunk.sum(1).astype(np.int64)
         products += (chunk @ chunk.T).astype(np.int64)

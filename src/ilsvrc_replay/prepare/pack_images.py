@@ -1,8 +1,8 @@
-"""Pack image files: decoded by all cores, chunk by chunk, into files that a killed packing goes on to fill.
+"""Pack image files: all cores decode them, chunk by chunk, and a packing that was killed goes on where it stopped.
 
-Every image becomes a square by the rules of decoding.py, whose order and place depend on the names alone: the packed
-bytes are the same whatever the number of threads, and however often the packing was killed. Images that cannot be
-used are all named, then the packing is refused: a study never trains or tests on fewer images than it says.
+Every image becomes a square by the rules of decoding.py. Their order depends on the names alone, so the packed bytes
+are the same whatever the number of threads and however often the packing was killed. All images that cannot be used
+are named, then the packing is refused: a study never trains or tests on fewer images than it says.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ import numpy as np
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import read_json, sha256, write_json
 from ilsvrc_replay.originals import decoding
-from ilsvrc_replay.originals.original import Picture, Pictures
+from ilsvrc_replay.originals.labelled_images import ImageFile, LabelledFiles
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.prepare import pack_arrays, stores
-from ilsvrc_replay.prepare.stores import Arrays, Chunk, Jpegs
-from ilsvrc_replay.runtime import counter
+from ilsvrc_replay.prepare.stores import ArrayStore, Chunk, JpegStore
+from ilsvrc_replay.runtime.progress_bar import progress_bar
 
 CHUNK = 256  # images in a chunk, the unit that is done or not
 
 
 def pack(
-    pictures: Pictures,
+    originals: LabelledFiles,
     name: str,
     image_size: int,
     val_images: int,
@@ -42,23 +42,25 @@ def pack(
     stored_size: int | None = None,
     storage: str = "auto",
 ) -> dict[str, Any]:
-    """Write the packed form of `pictures`, squares of `stored_size` px or else `image_size`, into the empty folder
+    """Write the packed form of `originals`, squares of `stored_size` px or else `image_size`, into the empty folder
     `target`, as arrays or as JPEGs; returns what meta.json holds.
 
-    Beside `target` a scratch folder keeps what is done until `forget`.
+    What is done is kept in a scratch folder beside `target` until `forget`. Raises StudyError as `fill` does.
     """
-    labels = np.array([label for _, label in pictures.train], dtype=np.int64)
-    held_out = pack_arrays.choose_val(labels, val_images, len(pictures.classes)) if len(labels) else labels.astype(bool)
+    labels = np.array([label for _, label in originals.train], dtype=np.int64)
+    held_out = (
+        pack_arrays.choose_val(labels, val_images, len(originals.classes)) if len(labels) else labels.astype(bool)
+    )
     parts = {
-        "train": [picture for picture, out in zip(pictures.train, held_out, strict=True) if not out],
-        "val": [picture for picture, out in zip(pictures.train, held_out, strict=True) if out],
-        "test": pictures.test,
+        "train": [image for image, out in zip(originals.train, held_out, strict=True) if not out],
+        "val": [image for image, out in zip(originals.train, held_out, strict=True) if out],
+        "test": originals.test,
     }
     scratch, size = scratch_folder(target, name), stored_size or image_size
     counts = {split: len(members) for split, members in parts.items()}
     store = stores.STORES[stores.storage(storage, sum(counts.values()), size)](scratch, counts, size)
-    pieces = list(chunks(pictures, parts, size, store.spec))
-    converted = fill(pictures, pieces, size, store, scratch, name, threads or len(os.sched_getaffinity(0)))
+    pieces = list(chunks(originals, parts, size, store.spec))
+    converted = fill(originals, pieces, size, store, scratch, name, threads or len(os.sched_getaffinity(0)))
     store.finish(pieces, target)
     for split, members in parts.items():
         np.save(target / f"{split}_labels.npy", np.array([label for _, label in members], dtype=np.int64))
@@ -66,14 +68,14 @@ def pack(
     side = "stored_size" if stored_size else "image_size"
     meta = {
         "name": name,
-        "classes": list(pictures.classes),
+        "classes": list(originals.classes),
         "channels": stores.CHANNELS,
         **pack_arrays.sizes(image_size, stored_size),
         "images": counts,
         "resized": f"shorter side to {side}, bilinear and antialiased, then the square in the centre",
         "converted": converted,
-        "left_out": pictures.ignored,
-        "images_by_class": {split: by_class(members, len(pictures.classes)) for split, members in parts.items()},
+        "left_out": originals.ignored,
+        "images_by_class": {split: by_class(members, len(originals.classes)) for split, members in parts.items()},
         "statistics_of": seen,
         **store.meta,
     }
@@ -83,11 +85,13 @@ def pack(
     return meta
 
 
-def by_class(members: list[Picture], classes: int) -> list[int]:
+def by_class(members: list[ImageFile], classes: int) -> list[int]:
+    """The number of images of each class."""
     return np.bincount([label for _, label in members], minlength=classes).tolist()
 
 
 def scratch_folder(target: Path, name: str) -> Path:
+    """Where an unfinished packing keeps what is done, beside `target`."""
     return target.parent / f".{name}.unfinished"
 
 
@@ -97,16 +101,16 @@ def forget(target: Path, name: str) -> None:
 
 
 def fill(
-    pictures: Pictures,
+    originals: LabelledFiles,
     pieces: list[Chunk],
     size: int,
-    store: Arrays | Jpegs,
+    store: ArrayStore | JpegStore,
     scratch: Path,
     name: str,
     threads: int,
 ) -> dict[str, int]:
-    """Fill the store where it is not filled yet; returns how many images were converted, by what was done. Raises
-    StudyError if there are images that cannot be used, or if the disk is too small."""
+    """Fill what is still missing in the store; returns how many images were converted, by kind of conversion. Raises
+    StudyError if images cannot be used, or if the disk is too small."""
     todo, converted, bad = [], Counter(), []
     for chunk in pieces:
         done = look_up(scratch, chunk, store)
@@ -114,20 +118,19 @@ def fill(
             todo.append(chunk)
         else:
             converted.update(done)
-    total = sum(len(chunk.members) for chunk in pieces)
-    progress = counter.Counter(name, total, total - sum(len(chunk.members) for chunk in todo))
-    with ThreadPoolExecutor(threads) as pool:  # decoding, resizing and hashing leave Python's lock to others
+    total, left = (sum(len(chunk.members) for chunk in some) for some in (pieces, todo))
+    # Decoding, resizing and hashing release Python's lock.
+    with ThreadPoolExecutor(threads) as pool, progress_bar(name, total, total - left) as advance:
         try:
-            running: list[Future] = [pool.submit(fill_chunk, pictures, chunk, size, store, scratch) for chunk in todo]
+            running: list[Future] = [pool.submit(fill_chunk, originals, chunk, size, store, scratch) for chunk in todo]
             for future in as_completed(running):
                 members, what, unusable = future.result()
                 converted.update(what)
                 bad += unusable
-                progress.add(members)
+                advance(members)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    progress.end()
     if bad:
         for image, reason in sorted(bad):
             print(f"{image} {reason}", file=sys.stderr)
@@ -137,28 +140,29 @@ def fill(
     return dict(sorted(converted.items()))
 
 
-def chunks(pictures: Pictures, parts: dict[str, list[Picture]], size: int, spec: str = "") -> Iterator[Chunk]:
+def chunks(originals: LabelledFiles, parts: dict[str, list[ImageFile]], size: int, spec: str = "") -> Iterator[Chunk]:
+    """The splits in chunks; the key of each changes with its files, their order, the size and the kind of store."""
     for split, members in parts.items():
         for start in range(0, len(members), CHUNK):
             part = members[start : start + CHUNK]
             digest = hashlib.sha256(f"{decoding.VERSION} {size} {len(members)}{spec}".encode())
             for image, _ in part:
-                digest.update(f"\n{image}\t{pictures.files.key(image)}".encode(errors="surrogateescape"))
+                digest.update(f"\n{image}\t{originals.files.key(image)}".encode(errors="surrogateescape"))
             yield Chunk(split, start, part, digest.hexdigest())
 
 
 def fill_chunk(
-    pictures: Pictures, chunk: Chunk, size: int, store: Arrays | Jpegs, scratch: Path
+    originals: LabelledFiles, chunk: Chunk, size: int, store: ArrayStore | JpegStore, scratch: Path
 ) -> tuple[int, dict[str, int], list[tuple[str, str]]]:
-    """Decode a chunk into its place and note that it is done, unless images of it cannot be used. Returns their number
-    with what was converted and what is unusable."""
+    """Decode a chunk into its place and note that it is done, unless some of its images cannot be used. Returns the
+    number of images, how many were converted by kind, and the unusable ones with the reason."""
     converted, bad, kept = Counter(), [], []
     for place, (image, _) in enumerate(chunk.members):
         try:
-            pixels, done = decoding.square(pictures.files.read(image), image, size)
+            pixels, done = decoding.square(originals.files.read(image), image, size)
             kept.append(store.keep(chunk, place, pixels))
             converted.update(done)
-        except decoding.PictureError as error:
+        except decoding.ImageError as error:
             bad.append((image, str(error)))
     if not bad:
         store.close(chunk, kept)
@@ -167,8 +171,8 @@ def fill_chunk(
     return len(chunk.members), dict(converted), bad
 
 
-def look_up(scratch: Path, chunk: Chunk, store: Arrays | Jpegs) -> dict[str, int] | None:
-    """What was converted in a chunk that is done; None if it is not, or if a power cut took its pixels."""
+def look_up(scratch: Path, chunk: Chunk, store: ArrayStore | JpegStore) -> dict[str, int] | None:
+    """What was converted in a chunk that is done; None if it is not, or if its pixels were lost in a power cut."""
     try:
         done = read_json(note(scratch, chunk))
         whole = done["key"] == chunk.key and done["sha256"] == store.digest(chunk)
@@ -178,4 +182,5 @@ def look_up(scratch: Path, chunk: Chunk, store: Arrays | Jpegs) -> dict[str, int
 
 
 def note(scratch: Path, chunk: Chunk) -> Path:
+    """The file that says that a chunk is done."""
     return scratch / chunk.split / f"{chunk.start:08d}.json"

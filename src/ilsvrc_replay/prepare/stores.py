@@ -1,4 +1,4 @@
-"""Where the pixels of a packing go while it lasts: into arrays, or into JPEGs of chunks that become shards."""
+"""Where a packing puts its pixels: into arrays, or into JPEG files by chunk that are joined to shards at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.originals.original import Picture
+from ilsvrc_replay.originals.labelled_images import ImageFile
 from ilsvrc_replay.packed import shards
 
 CHANNELS = 3
@@ -20,25 +20,25 @@ LARGEST_ARRAYS = 16_000_000_000  # bytes of all splits: above, `storage: auto` i
 
 @dataclass(frozen=True)
 class Chunk:
-    """A stretch of a split's images. `key` stands for all that decides its bytes."""
+    """Consecutive images of a split. `key` is a digest of all that decides their bytes."""
 
     split: str
     start: int
-    members: list[Picture]
+    members: list[ImageFile]
     key: str
 
 
 def storage(kind: str, images: int, size: int) -> str:
-    """array or jpeg, where auto chooses by the bytes that arrays would take."""
+    """array or jpeg; auto is array unless that takes more than LARGEST_ARRAYS bytes."""
     if kind != "auto":
         return kind
     return "jpeg" if images * CHANNELS * size * size > LARGEST_ARRAYS else "array"
 
 
-class Arrays:
-    """One uint8 array (N, 3, S, S) a split, mapped, which chunks fill in any order."""
+class ArrayStore:
+    """One memory-mapped uint8 array (N, 3, S, S) for each split, which chunks fill in any order."""
 
-    spec = ""  # what the chunks' keys say of it
+    spec = ""  # what decides the bytes beside the images; part of the chunks' keys
 
     def __init__(self, scratch: Path, counts: dict[str, int], size: int) -> None:
         self.scratch, self.meta = scratch, {}
@@ -60,8 +60,8 @@ class Arrays:
             link(self.scratch / f"{split}_images.npy", target / f"{split}_images.npy")
 
 
-class Jpegs:
-    """A file a chunk: the JPEGs' lengths, int64, and the JPEGs; joined to shards in the end, beside them."""
+class JpegStore:
+    """A file for each chunk: the lengths of its JPEGs, int64, then the JPEGs; joined to shards at the end."""
 
     spec = f" jpeg {shards.QUALITY} {shards.SUBSAMPLING}"
 
@@ -111,10 +111,11 @@ class Jpegs:
             np.save(target / f"{split}_offsets.npy", np.concatenate([[0], lengths.cumsum()]).astype(np.int64))
 
 
-STORES = {"array": Arrays, "jpeg": Jpegs}
+STORES = {"array": ArrayStore, "jpeg": JpegStore}
 
 
 def link(source: Path, target: Path) -> None:
+    """A hard link, or a copy where there are none."""
     try:
         os.link(source, target)
     except OSError:  # a file system without hard links
@@ -122,7 +123,8 @@ def link(source: Path, target: Path) -> None:
 
 
 def reserve(path: Path, count: int, size: int) -> np.ndarray:
-    """The images' file, mapped, with room on the disk for all of them; what an earlier packing wrote is kept."""
+    """The images' file, memory-mapped, its disk space allocated; what an earlier packing wrote into it is kept. Raises
+    StudyError if the disk is too small."""
     shape = (count, CHANNELS, size, size)
     try:
         if path.is_file() and (count and (kept := np.load(path, mmap_mode="r+")).shape == shape):
@@ -142,5 +144,5 @@ def reserve(path: Path, count: int, size: int) -> np.ndarray:
         )
     array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)  # a full disk shows now, and not as a crash later
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)  # a full disk shows now, not as a crash later
     return array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ilsvrc_replay import nets
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.evaluation.plans import DENSE_FAMILIES
+from ilsvrc_replay.evaluation.protocols import DENSE_FAMILIES
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve_all
 

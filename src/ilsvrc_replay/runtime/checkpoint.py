@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,18 +26,18 @@ import torch
 
 from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.input.rank import FOLLOWS
+from ilsvrc_replay.input.world import FOLLOWS
 from ilsvrc_replay.runtime.orphans import GRACE
 from ilsvrc_replay.runtime.scratch import locked, scratch
 from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import StateKeeper
+from ilsvrc_replay.training.loop import Callback
 
 AT_INTERVALS, WITHIN = 10, 300  # seconds since the last state after which one is kept: between intervals, within one
 SHARE = 0.01  # of the training's time that keeping may take
 EVERY = "REPLAY_KEEP_SECONDS"  # an environment variable in place of both; it changes no result
 
 
-class Keeper(StateKeeper):
+class Checkpoint(Callback):
     """Keeps the state of a training in `folder`: now and then, and at once when the process is told to stop."""
 
     def __init__(self, folder: Path) -> None:
@@ -77,10 +77,10 @@ class Keeper(StateKeeper):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def on_start(self, learner: Learner) -> None:
+    def on_train_start(self, learner: Learner) -> None:
         self.kept = time.monotonic()
 
-    def before_step(self, learner: Learner) -> None:
+    def on_train_batch_start(self, learner: Learner) -> None:
         if self.told is not None:
             self.stop(learner)
         elapsed = time.monotonic() - self.kept
@@ -92,7 +92,7 @@ class Keeper(StateKeeper):
                 print(f"warning: the state was not kept: {error}", file=sys.stderr)
                 self.kept = time.monotonic()
 
-    def on_end(self, learner: Learner) -> None:
+    def on_train_end(self, learner: Learner) -> None:
         if self.told is not None:
             self.stop(learner)
 
@@ -117,7 +117,7 @@ class Keeper(StateKeeper):
         raise SystemExit(128 + self.told)
 
 
-class Follower(Keeper):
+class ReadOnlyCheckpoint(Checkpoint):
     """Reads what the training's first process keeps, and keeps nothing. Told to stop, it gives that one time to."""
 
     def load(self) -> dict[str, Any] | None:
@@ -125,10 +125,10 @@ class Follower(Keeper):
             return torch.load(self.path, weights_only=True, map_location="cpu")
         return None
 
-    def before_step(self, learner: Learner) -> None:
+    def on_train_batch_start(self, learner: Learner) -> None:
         pass
 
-    def on_end(self, learner: Learner) -> None:
+    def on_train_end(self, learner: Learner) -> None:
         pass
 
     def be_told(self, number: int, _frame: FrameType | None) -> None:
@@ -136,8 +136,8 @@ class Follower(Keeper):
             threading.Timer(GRACE, os._exit, [128 + number]).start()
 
 
-def following(run: str, name: str) -> Follower:
-    return Follower(scratch("runs") / run / name)
+def following(run: str, name: str) -> ReadOnlyCheckpoint:
+    return ReadOnlyCheckpoint(scratch("runs") / run / name)
 
 
 def pause(between_intervals: bool) -> float:
@@ -145,24 +145,21 @@ def pause(between_intervals: bool) -> float:
 
 
 @contextmanager
-def claimed(run: str, name: str) -> Iterator[Keeper]:
-    """A Keeper for the run with the fingerprint `name` while the block lasts; what it kept goes if the block ends well.
+def claimed(run: str, name: str) -> Iterator[Checkpoint]:
+    """A Checkpoint of the run with the fingerprint `name` while the block lasts, removed if the block ends well.
 
     States of the same run with another fingerprint are removed, unless a process is training by them. Raises StudyError
     if another process is training this very run.
     """
     folder = scratch("runs") / run
     refusal = f"{run} is being trained by another process: wait for it, or stop it"
-    with locked(folder / "lock"):
-        for other in [path for path in folder.iterdir() if path.is_dir() and path.name != name]:
-            remove(other)
-        holding = locked(folder / name / "lock", refusal)
-        holding.__enter__()
-    try:
-        yield Keeper(folder / name)
+    with ExitStack() as held:
+        with locked(folder / "lock"):
+            for other in [path for path in folder.iterdir() if path.is_dir() and path.name != name]:
+                remove(other)
+            held.enter_context(locked(folder / name / "lock", refusal))
+        yield Checkpoint(folder / name)
         shutil.rmtree(folder / name)
-    finally:
-        holding.__exit__(None, None, None)
 
 
 def remove(folder: Path) -> None:

@@ -79,15 +79,14 @@ class Launcher:
             print("everything is up to date")
             return
         previous = signal.signal(signal.SIGTERM, interrupt)
-        self.watcher.__enter__()
         try:
-            self.work(names, todo)
+            with self.watcher:
+                self.work(names, todo)
         except KeyboardInterrupt:
             self.stop()
             raise
         finally:
             self.pool.shutdown()
-            self.watcher.__exit__(None, None, None)
             signal.signal(signal.SIGTERM, previous)
 
     def work(self, names: Sequence[str], todo: set[str]) -> None:

@@ -8,10 +8,10 @@ import time
 
 from ilsvrc_replay.runtime.console import MOVING
 from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Watcher
+from ilsvrc_replay.training.loop import Callback
 
 
-class Progress(Watcher):
+class Progress(Callback):
     """A line for every interval; on a terminal, or in the launcher's table, also one that moves in between."""
 
     def __init__(self, run: str) -> None:
@@ -20,22 +20,22 @@ class Progress(Watcher):
         self.started = self.printed = self.validating = 0.0
         self.first = 0  # step: of a run that was killed, the one that it goes on from
 
-    def on_start(self, learner: Learner) -> None:
+    def on_train_start(self, learner: Learner) -> None:
         self.started = self.printed = time.monotonic()
         self.first = learner.step
         if self.first:
             print(f"{self.run}  going on after step {self.first:,} of {learner.steps:,}", flush=True)
 
-    def after_step(self, learner: Learner) -> None:
+    def on_train_batch_end(self, learner: Learner) -> None:
         now = time.monotonic()
         if self.moving and now - self.printed > 0.5:
             self.printed = now
             print(self.line(learner), end=self.ending("\r"), flush=True)
 
-    def before_validation(self, learner: Learner) -> None:
+    def on_validation_start(self, learner: Learner) -> None:
         self.validating -= time.monotonic()
 
-    def after_validation(self, learner: Learner) -> None:
+    def on_validation_end(self, learner: Learner) -> None:
         self.validating += time.monotonic()
         row = learner.curve[-1]
         figures = f"loss {row['train_loss']:.3f}  val error {row['val_top1_err']:.2f} %"

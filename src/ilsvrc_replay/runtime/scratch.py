@@ -25,7 +25,7 @@ def scratch(name: str) -> Path:
 
 @contextmanager
 def locked(path: Path, refusal: str | None = None) -> Iterator[None]:
-    """Hold the lock file `path`, which the system releases however this process ends.
+    """Hold the lock file `path`, which the system releases however this process ends; its holder may remove it.
 
     Waits for another holder, or raises StudyError(refusal) at once.
     """
@@ -35,4 +35,8 @@ def locked(path: Path, refusal: str | None = None) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
         except BlockingIOError:
             raise StudyError(refusal) from None
+        if os.fstat(file.fileno()).st_nlink:
+            yield
+            return
+    with locked(path, refusal):  # the holder that was waited for has removed the file
         yield

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError, disk_trouble
-from ilsvrc_replay.input.rank import rank
+from ilsvrc_replay.input.world import from_environment
 from ilsvrc_replay.runtime import heap, orphans
 
 PACKAGE = "src/ilsvrc_replay"
@@ -31,7 +31,7 @@ def run_stage(stage: Callable[[], None]) -> None:
     heap.keep_freed()
     signal.signal(signal.SIGTERM, terminate)
     orphans.watch()
-    speaks = rank().local == 0  # asked now, as a training's end clears the environment that says it
+    speaks = from_environment().local_rank == 0  # asked now, as a training's end clears the environment that says it
     try:
         before = sources()
         as_resolved(before)

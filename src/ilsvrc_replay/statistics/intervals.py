@@ -1,4 +1,4 @@
-"""How sure an error rate is, a difference of two, and an order of many."""
+"""Confidence intervals and tests: of an error rate, of the difference of two, of the order of several."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CHUNK = 250  # replicates at once: 20 MB for ten thousand images
 
 
 def error_with_interval(errors: list[float], images: int) -> tuple[float, float, float]:
-    """Mean error over seeds and its 95 % interval, all in %; `errors` one a seed, each on the same `images`.
+    """Mean error over seeds and its 95 % interval, all in %. `errors`: one for each seed, each of as many `images`.
 
-    One seed: Wilson's interval, which knows the images' chance alone. Several: Student's interval over the seeds,
-    but never a narrower one than Wilson's.
+    One seed: Wilson's interval, which covers the chance of the images alone. Several: Student's interval over the
+    seeds, widened to Wilson's where that is wider.
     """
     mean = statistics.fmean(errors)
     wilson = stats.binomtest(round(mean * images / 100), images).proportion_ci(CONFIDENCE, method="wilson")
@@ -29,10 +29,12 @@ def error_with_interval(errors: list[float], images: int) -> tuple[float, float,
 
 
 def bootstrap(wrong: Sequence[np.ndarray]) -> np.ndarray:
-    """Errors in % of E nets in REPLICATES redrawn tests (R, E), from masks (S, N) of each: by seed and image.
+    """Errors in % of E nets in R = REPLICATES redrawn tests: (R, E). `wrong`: for each net a mask (S, N), which images
+    each seed has wrong.
 
-    Images are redrawn for all nets together, so that differences within a replicate are paired; the seeds of every net
-    are redrawn too (Efron & Tibshirani 1993, chapter 8), and need not be as many. Always the same draws.
+    Images are redrawn for all nets together, so that differences within a replicate are paired. The seeds of each net,
+    of which nets may have different numbers, are redrawn too (Efron & Tibshirani 1993, chapter 8). The random draws are
+    the same in every call.
     """
     rng = np.random.default_rng(0)
     images = wrong[0].shape[1]
@@ -49,27 +51,27 @@ def bootstrap(wrong: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def interval(draws: np.ndarray) -> tuple[float, float]:
-    """The middle 95 % of the draws of a bootstrap."""
+    """The central 95 % of bootstrap replicates (R,)."""
     low, high = np.quantile(draws, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
     return float(low), float(high)
 
 
 def paired_change(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
-    """The 95 % interval of the change in error, in points, between two nets tested on the same images, from masks
-    (S, N) of what each has wrong."""
+    """The 95 % interval, in points, of the change in error between two nets tested on the same images. `before` and
+    `after`: masks (S, N), which images each seed has wrong."""
     draws = bootstrap([before, after])
     return interval(draws[:, 1] - draws[:, 0])
 
 
 def sign(low: float, high: float) -> int:
-    """Whether a change with this interval is a rise, 1, or a fall, -1; 0 if that is not resolved."""
+    """1 if a change with this interval is a rise, -1 if a fall, 0 if neither is resolved."""
     return 1 if low > 0 else -1 if high < 0 else 0
 
 
 def mcnemar(first_wrong: np.ndarray, second_wrong: np.ndarray) -> float:
-    """The exact two-sided p-value that two nets err equally often, from which images each has wrong (N,).
+    """The exact two-sided p-value for equal errors of two nets, from masks (N,) of the images that each has wrong.
 
-    McNemar 1947: of the images that one net alone has wrong, either has half.
+    McNemar 1947: under that hypothesis, each net has half of the images that only one of them has wrong.
     """
     first_only = int((first_wrong & ~second_wrong).sum())
     second_only = int((second_wrong & ~first_wrong).sum())

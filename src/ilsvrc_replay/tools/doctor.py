@@ -1,7 +1,7 @@
-"""`replay doctor`: whether everything that a study needs is there, one line each.
+"""`replay doctor`: whether everything that a study needs is there, in a line each.
 
-A check returns a Finding or raises StudyError, which is a finding too. None changes anything, none reaches the network
-unless it is asked to.
+A check returns a Finding, or raises a StudyError, which counts as one. No check changes anything, and none uses the
+network unless asked to.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 
 
 def examine(network: bool) -> Iterator[tuple[str, Finding]]:
-    """Every check's name with its finding, in the order in which one would put things right."""
+    """Each check's name and finding, in the order in which problems are best mended."""
     try:
         study, params = load_study(), None
     except StudyError as error:
@@ -107,7 +107,7 @@ def torch() -> Finding:
 
 
 def torchvision() -> Finding:
-    """Whether it can be imported by itself, beside this torch, or as the project does it."""
+    """Whether it can be imported beside this torch, as it is or in the way that the project does it."""
     from ilsvrc_replay.layers.compat import make_torchvision_importable
 
     number = version("torchvision")
@@ -186,18 +186,11 @@ def disk() -> Finding:
 
 
 def imports(module: str) -> bool:
-    """Whether a module can be imported, tried in a fork: a failed import leaves half a module behind."""
-    child = os.fork()
-    if child == 0:
-        try:
-            importlib.import_module(module)
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-    return os.waitpid(child, 0)[1] == 0
+    """Whether a module can be imported; tried in another process, as a failed import leaves half a module behind."""
+    return subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True).returncode == 0
 
 
 def said(*command: str) -> str | None:
-    """What a command says, None if it fails."""
+    """The output of a command, None if it fails."""
     result = subprocess.run(command, capture_output=True, text=True)
     return result.stdout.strip() if result.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""The roster: what every net of the history is, counted on the net itself, beside what its paper says of it."""
+"""The table of `replay models`: every net's size, counted on the net itself, beside what its paper says."""
 
 from __future__ import annotations
 

@@ -10,18 +10,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor, distributed, nn
 
-from ilsvrc_replay.input.parts import Part
+from ilsvrc_replay.input.world import World
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class SharedDropout(nn.Module):
-    """nn.Dropout on the rows `part` of a batch of `batch_size` images. On CPUs the masks are those of one process.
+    """nn.Dropout on one process's rows of a batch of `batch_size` images. On CPUs the masks are as without others.
 
     `generator` has the same state in every process, and draws for one layer after the other.
     """
 
-    def __init__(self, p: float, part: Part, batch_size: int, generator: torch.Generator) -> None:
+    def __init__(self, p: float, world: World, batch_size: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.p, self.rows, self.batch_size, self.generator = p, part.of(batch_size), batch_size, generator
+        self.p, self.rows, self.batch_size, self.generator = p, world.rows(batch_size), batch_size, generator
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not self.p:
@@ -32,7 +34,7 @@ class SharedDropout(nn.Module):
         return x * mask[per_image * self.rows.start : per_image * self.rows.stop]
 
 
-def share_layers(net: nn.Module, part: Part, batch_size: int, generator: torch.Generator) -> nn.Module:
+def share_layers(net: nn.Module, world: World, batch_size: int, generator: torch.Generator) -> nn.Module:
     """Replace, in place, the layers of `net` that look across the images of a batch or draw by their number in it."""
     if has_batch_norm(net):
         from timm.layers import convert_sync_batchnorm  # torch's own forgets the activation in timm's fused layers
@@ -41,12 +43,12 @@ def share_layers(net: nn.Module, part: Part, batch_size: int, generator: torch.G
     for module in list(net.modules()):
         for name, layer in module.named_children():
             if type(layer) is nn.Dropout:
-                setattr(module, name, SharedDropout(layer.p, part, batch_size, generator).train(layer.training))
+                setattr(module, name, SharedDropout(layer.p, world, batch_size, generator).train(layer.training))
     return net
 
 
 def has_batch_norm(net: nn.Module) -> bool:
-    return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in net.modules())
+    return any(isinstance(layer, BATCH_NORMS) for layer in net.modules())
 
 
 def summed(value: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ import math
 import os
 import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +17,9 @@ from torch import nn
 from ilsvrc_replay.device import choose_device, enough_memory
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.input.batches import OrderedBatches, TrainingBatches, resident
-from ilsvrc_replay.input.parts import WHOLE, Part
 from ilsvrc_replay.input.views import test_view, training_view
-from ilsvrc_replay.models import registry
+from ilsvrc_replay.input.world import ALONE, World
+from ilsvrc_replay.models import input_scale, registry
 from ilsvrc_replay.models.counting import count_macs, count_parameters
 from ilsvrc_replay.models.initial_weights import materialise, set_dropout
 from ilsvrc_replay.packed.packed_data import Packed
@@ -28,7 +27,7 @@ from ilsvrc_replay.run import Compute, Run
 from ilsvrc_replay.training import loop
 from ilsvrc_replay.training.data_parallel import has_batch_norm
 from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import StateKeeper, Watcher
+from ilsvrc_replay.training.loop import Callback
 from ilsvrc_replay.training.processes import check_same_start, fabric_options
 
 VALIDATED_AT_ONCE = 500  # images; a constant, as the losses of val round by it
@@ -57,12 +56,12 @@ class Job:
             f"{record['param_count']:,} parameters, {record['macs'] / 1e6:,.2f} M multiply-adds, compact"
             f" {record['compact']}; recipe {record['recipe_name']}, {record['steps']:,} steps of {recipe.batch_size}"
             f" images on {record['device']}"
-            + (f", in {self.learner.part.count} processes" if self.learner.part.count > 1 else "")
+            + (f", in {self.learner.world.size} processes" if self.learner.world.size > 1 else "")
         )
 
 
-def set_up(run: Run, seed: int, packed: Packed, part: Part = WHOLE) -> Job:
-    """Build the net and the batches of a run with its seed, or one process's `part` of them.
+def set_up(run: Run, seed: int, packed: Packed, world: World = ALONE) -> Job:
+    """Build the net and the batches of a run with its seed, or one process's share of them.
 
     Raises StudyError if the entry does not fit the data or the processes.
     """
@@ -71,24 +70,25 @@ def set_up(run: Run, seed: int, packed: Packed, part: Part = WHOLE) -> Job:
     if compute.precision == "fp16" and device.type == "cpu":
         raise StudyError("compute.precision is fp16, which CPUs do not train in: use bf16 or fp32")
     architecture = registry.find(run.net.architecture)
-    pixels = packed.pixels(device, architecture.normalisation)
     net, factor = registry.build_net(run.net, packed.shape)
+    pixels = input_scale.pixels_for(net, architecture, packed, device)
     counts = {
         "param_count": count_parameters(net),
         "macs": count_macs(net, packed.shape["image_size"], packed.shape["channels"]),
     }
-    materialise(net, architecture, recipe.init, seed, recipe.zero_residuals, recipe.norm_bias)
+    gain = input_scale.initial_gain(net, architecture, packed)
+    materialise(net, architecture, recipe.init, seed, recipe.zero_residuals, recipe.norm_bias, gain)
     set_dropout(net, recipe.dropout)
 
     images, labels = resident(packed.images("train"), device), packed.labels("train").to(device)
     if recipe.batch_size > len(labels):
         raise StudyError(f"entries.{run.entry}.batch_size is {recipe.batch_size}: there are {len(labels)} images")
-    check_part(run.entry, net, recipe.batch_size, len(packed.labels("val")), part, device)
+    check_world(run.entry, net, recipe.batch_size, len(packed.labels("val")), world, device)
     batches_per_epoch = len(labels) // recipe.batch_size
     intervals = max(CHECKS, math.ceil(recipe.epochs))
     interval = max(1, round(recipe.epochs * batches_per_epoch / intervals))
     return Job(
-        learner=Learner(net, recipe, intervals * interval, batches_per_epoch, seed, part, device),
+        learner=Learner(net, recipe, intervals * interval, batches_per_epoch, seed, world, device),
         training=TrainingBatches(
             images,
             labels,
@@ -96,14 +96,14 @@ def set_up(run: Run, seed: int, packed: Packed, part: Part = WHOLE) -> Job:
             interval=interval,
             seed=seed,
             view=training_view(recipe, pixels, packed.shape["image_size"], seed, len(labels)),
-            part=part,
+            world=world,
         ),
         validation=OrderedBatches(
             resident(packed.images("val"), device),
             packed.labels("val").to(device),
             batch_size=VALIDATED_AT_ONCE,
             view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
-            part=part,
+            world=world,
         ),
         compute=compute,
         record={
@@ -119,31 +119,33 @@ def set_up(run: Run, seed: int, packed: Packed, part: Part = WHOLE) -> Job:
     )
 
 
-def check_part(entry: str, net: nn.Module, batch_size: int, val_images: int, part: Part, device: torch.device) -> None:
+def check_world(
+    entry: str, net: nn.Module, batch_size: int, val_images: int, world: World, device: torch.device
+) -> None:
     """Raises StudyError if the run cannot be shared among processes."""
-    if part.count > min(batch_size, val_images):
-        few = f"entries.{entry}.batch_size" if batch_size < part.count else "dataset.val_images"
-        raise StudyError(f"{few} is {min(batch_size, val_images)}: that cannot be shared among {part.count} processes")
-    if part.count > 1 and device.type == "cpu" and has_batch_norm(net):
+    if world.size > min(batch_size, val_images):
+        few = f"entries.{entry}.batch_size" if batch_size < world.size else "dataset.val_images"
+        raise StudyError(f"{few} is {min(batch_size, val_images)}: that cannot be shared among {world.size} processes")
+    if world.size > 1 and device.type == "cpu" and has_batch_norm(net):
         raise StudyError(
             f"entries.{entry} has batch normalisation, whose statistics of the whole batch torch takes over several"
             " processes on CUDA alone: set compute.devices and compute.nodes to 1"
         )
 
 
-def run(job: Job, watchers: Sequence[Watcher] = (), keeper: StateKeeper | None = None) -> nn.Module:
-    """Train, from what `keeper` has kept if it has; returns the net on the CPU.
+def run(job: Job, callbacks: Sequence[Callback] = (), state: dict[str, Any] | None = None) -> nn.Module:
+    """Train, from `state` on where there is one; returns the net on the CPU.
 
     Raises StudyError if the training diverges or does not fit into memory.
     """
     learner = job.learner
     with enough_memory(f"entries.{job.record['entry']}.batch_size, which is {learner.recipe.batch_size}"):
         to_device(job)
-        if keeper and (state := keeper.load()):
+        if state:
             learner.restore(state)
-        check_same_start(learner.step, learner.part)
-        with keeper.listening() if keeper else nullcontext():
-            loop.train(learner, job.training, job.validation, [*watchers, *([keeper] if keeper else [])])
+            del state
+        check_same_start(learner.step, learner.world)
+        loop.train(learner, job.training, job.validation, callbacks)
     return learner.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()
 
 
@@ -157,7 +159,7 @@ def to_device(job: Job) -> None:
     fabric = Fabric(
         accelerator=job.device.type,
         precision=PRECISIONS[job.compute.precision],
-        **fabric_options(job.compute, job.learner.part),
+        **fabric_options(job.compute, job.learner.world),
     )
     fabric.launch()
-    job.learner.set_up(fabric)
+    job.learner.set_up(fabric, scaled=job.compute.precision == "fp16")

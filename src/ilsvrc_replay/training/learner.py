@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ilsvrc_replay import metrics
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.input import seeding
-from ilsvrc_replay.input.parts import WHOLE, Part
+from ilsvrc_replay.input.world import ALONE, World
 from ilsvrc_replay.run import Recipe
 from ilsvrc_replay.training.data_parallel import gathered, share_layers, summed
 from ilsvrc_replay.training.optimizers import Average, make_optimizer
@@ -28,7 +28,7 @@ class Learner:
     A net that returns a tuple while training has auxiliary classifiers: their losses count as the recipe says, or else
     `net.auxiliary_weight`. Where the recipe averages weights, `average` holds them and is what is validated.
 
-    Of several processes each sees its `part` of a batch; all have the same weights and the same curve.
+    Of several processes each sees its rows of a batch; all have the same weights and the same curve.
     """
 
     def __init__(
@@ -38,27 +38,27 @@ class Learner:
         steps: int,
         batches_per_epoch: int,
         seed: int,
-        part: Part = WHOLE,
+        world: World = ALONE,
         device: torch.device | None = None,
     ) -> None:
         self.net, self.recipe, self.steps, self.seed = net, recipe, steps, seed
         self.device = device or torch.device("cpu")
         self.average = None if recipe.average == "none" else Average(net, recipe.average)
-        self.batches_per_epoch, self.part = batches_per_epoch, part
-        if part.count > 1:
+        self.batches_per_epoch, self.world = batches_per_epoch, world
+        if world.size > 1:
             self.masks = torch.Generator(self.device)
-            self.net = share_layers(net, part, recipe.batch_size, self.masks)
+            self.net = share_layers(net, world, recipe.batch_size, self.masks)
         self.step = 0  # how many are done
         self.curve: list[dict[str, float]] = []
         self.losses: list[Tensor] = []  # of the steps since the last validation
 
-    def set_up(self, fabric: Fabric) -> None:
-        """Make ready to train where and how `fabric` says."""
+    def set_up(self, fabric: Fabric, scaled: bool = False) -> None:
+        """Make ready to train where and how `fabric` says; its losses are `scaled` in fp16."""
         self.fabric = fabric
         fabric.to_device(self.net.to(memory_format=torch.channels_last).train())
         if self.average is not None:
             self.average.module.to(fabric.device, memory_format=torch.channels_last)
-        scaled = bool(fabric.strategy.precision.state_dict())  # in fp16; what is fused unscales too late for clipping
+        # What is fused unscales too late for clipping.
         self.optimizer = make_optimizer(self.recipe, self.net, fused=not (scaled and self.recipe.clip))
         self.stepper = fabric.setup_optimizers(self.optimizer)
         self.forward = fabric.strategy.setup_module(self.net)  # Fabric's own wrapper would add a percent to short steps
@@ -82,9 +82,9 @@ class Learner:
             group["lr"] = self.lr
         with self.fabric.autocast():
             main, loss = self.loss(self.forward(images), labels)
-        share = self.part.share(self.recipe.batch_size)
-        self.losses.append(main if self.part.count == 1 else summed(main * share))
-        self.fabric.backward(loss if self.part.count == 1 else loss * (self.part.count * share))  # DDP takes the mean
+        share = self.world.share(self.recipe.batch_size)
+        self.losses.append(main if self.world.size == 1 else summed(main * share))
+        self.fabric.backward(loss if self.world.size == 1 else loss * (self.world.size * share))  # DDP takes the mean
         if limit := self.recipe.clip:
             self.fabric.clip_gradients(self.net, self.stepper, max_norm=limit, error_if_nonfinite=False)
         self.stepper.step()
@@ -109,10 +109,10 @@ class Learner:
 
     def seed_draws(self) -> None:
         """Let dropout draw by (seed, step) alone, whatever ran before."""
-        key = seeding.key(self.seed, self.step)[1]
-        if self.part.count > 1:
+        key = seeding.seed_of(self.seed, self.step)
+        if self.world.size > 1:
             self.masks.manual_seed(key)  # dropout, drawn for the whole batch
-            key = seeding.key(self.seed, self.step, self.part.rank)[1]  # what else is drawn differs by process
+            key = seeding.seed_of(self.seed, self.step, self.world.rank)  # what else is drawn differs by process
         seed_device(key, self.device)
 
     @torch.no_grad()
@@ -121,7 +121,7 @@ class Learner:
         net = self.tested.eval()
         output, labels = (torch.cat(column) for column in zip(*((net(x), y) for x, y in batches), strict=True))
         self.net.train()
-        if self.part.count > 1:
+        if self.world.size > 1:
             output, labels = gathered(output), gathered(labels)
         row = {
             "step": self.step,

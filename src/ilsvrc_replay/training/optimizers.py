@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ilsvrc_replay.run import Recipe
 
@@ -50,7 +51,8 @@ class Average:
     def update(self, net: nn.Module) -> None:
         pairs = list(zip(tensors(self.module), tensors(net), strict=True))
         averages, newest = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
-        torch._foreach_lerp_(averages, newest, self.weight(self.updates) if self.updates else 1.0)
+        decay = 1 - self.weight(self.updates) if self.updates else 0.0
+        get_ema_multi_avg_fn(decay)(averages, newest, None)
         for average, new in pairs:
             if not average.is_floating_point():  # a number of batches
                 average.copy_(new)

@@ -28,28 +28,27 @@ from torch import distributed
 
 from ilsvrc_replay.device import choose_device
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.input.parts import WHOLE, Part
-from ilsvrc_replay.input.rank import FOLLOWS, rank
+from ilsvrc_replay.input.world import ALONE, FOLLOWS, World, from_environment
 from ilsvrc_replay.run import Compute
 
 PATIENCE = 5  # seconds that a leader has to notice by itself that another process is gone; over NCCL it never would
 AGAIN = "run it again to go on from what was kept"
 
 
-def join(compute: Compute) -> Part:
-    """This process's part of every batch, and its GPU as torch's current one.
+def join(compute: Compute) -> World:
+    """Which of a training's processes this is; its GPU as torch's current one.
 
     Raises StudyError if compute.devices is more than there is, or not what was started.
     """
-    count, here = compute.devices * compute.nodes, rank()
-    if here.count != count and (count > 1 or here.by == "torchrun"):
+    count, here = compute.devices * compute.nodes, from_environment()
+    if here.size != count and (count > 1 or here.launcher == "torchrun"):
         asked = f"compute.devices times compute.nodes is {count}"
-        if here.by:
-            raise StudyError(f"{here.by} started {here.count} processes, but {asked}: make them equal")
+        if here.launcher:
+            raise StudyError(f"{here.launcher} started {here.size} processes, but {asked}: make them equal")
         if compute.nodes > 1:
             raise StudyError(f"compute.nodes is {compute.nodes}: start the stage on every machine by torchrun or srun")
     if count == 1:
-        return WHOLE
+        return ALONE
     if choose_device(compute).type == "cuda":
         there, what = torch.cuda.device_count(), "GPUs"
     else:
@@ -57,16 +56,16 @@ def join(compute: Compute) -> Part:
     if compute.devices > there:
         raise StudyError(f"compute.devices is {compute.devices}: there are {there} {what} here")
     if what == "GPUs":
-        torch.cuda.set_device(here.local)
+        torch.cuda.set_device(here.local_rank)
     os.environ.setdefault("OMP_NUM_THREADS", str(compute.threads))  # or Lightning sets another number of threads
     if FOLLOWS in os.environ:
         follow()
-    return Part(here.rank, count)
+    return World(here.rank, count)
 
 
-def fabric_options(compute: Compute, part: Part) -> dict[str, Any]:
+def fabric_options(compute: Compute, world: World) -> dict[str, Any]:
     """What Lightning Fabric has to know of the processes."""
-    if part.count == 1:
+    if world.size == 1:
         return {"devices": 1, "plugins": [LightningEnvironment()]}  # whatever SLURM's variables say
     return {
         "devices": compute.devices,
@@ -78,27 +77,27 @@ def fabric_options(compute: Compute, part: Part) -> dict[str, Any]:
 
 
 def environment() -> ClusterEnvironment:
-    if rank().by == "SLURM":
+    if from_environment().launcher == "SLURM":
         return SLURMEnvironment(auto_requeue=False)
     return TorchElasticEnvironment() if TorchElasticEnvironment.detect() else LightningEnvironment()
 
 
-def check_same_start(step: int, part: Part) -> None:
+def check_same_start(step: int, world: World) -> None:
     """Raises StudyError if processes go on from different steps: they do not share the folder with the states."""
-    steps = [step] * part.count
-    if part.count > 1:
+    steps = [step] * world.size
+    if world.size > 1:
         distributed.all_gather_object(steps, step)
     if len(set(steps)) > 1:
         raise StudyError(f"the processes would start at different steps, {steps}: keep .scratch on a shared disk")
 
 
 @contextmanager
-def together(part: Part) -> Iterator[None]:
+def together(world: World) -> Iterator[None]:
     """The processes of a training, from before it starts to its end; the leader starts those that nobody started.
 
     Raises StudyError if one of them ends before its time. Whatever happens, none that was started here is left.
     """
-    others = Others(part.count) if part.count > 1 and not rank().by else None
+    others = Others(world.size) if world.size > 1 and not from_environment().launcher else None
     try:
         yield
         if others:
@@ -106,7 +105,7 @@ def together(part: Part) -> Iterator[None]:
     except Exception as error:
         if not lost(error):
             raise
-        if part.rank:  # the leader says what happened
+        if world.rank:  # the leader says what happened
             raise SystemExit(1) from None
         raise StudyError(others.reason() if others else f"another process of this training is gone; {AGAIN}") from None
     finally:
@@ -132,7 +131,7 @@ class Others:
         return subprocess.Popen(command, env=os.environ | place, stdin=subprocess.PIPE)
 
     def watch(self, number: int) -> None:
-        """Wait for a process; if it fails, and this one hangs in waiting for its part, end this one."""
+        """Wait for a process; if it fails, and this one hangs in waiting for its answer, end this one."""
         status = self.processes[number - 1].wait()
         if status == 0 or self.ending.is_set():
             return

@@ -1,6 +1,6 @@
-"""How fast a study trains: against its own nets without a loop around them, and against two libraries' data loaders.
+"""How fast a study trains, compared with the bare steps of its nets and with two libraries' data loaders.
 
-Of the training package it takes the real thing: the same net, batches, optimiser and loop as a stage.
+Net, batches, optimiser and loop are those of stage train.
 """
 
 from ilsvrc_replay.layers.compat import make_torchvision_importable

@@ -1,4 +1,4 @@
-"""The speeds on a terminal."""
+"""The speeds of `replay bench` on a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.table import Table
 
 
 def line(row: dict[str, Any]) -> str:
-    """What was measured of an entry, while the others are still to come."""
+    """An entry's speeds in a line, printed while the others are still to come."""
     text = f"{row['entry']}: {row['loop_images_per_s']:,.0f} images/s, {100 * row['loop_share']:.1f} % of the ceiling"
     if "jpegs" in row:
         text += f"; {row['times_torchvision']:.2f} times torchvision's loader, {row['times_timm']:.2f} times timm's"
@@ -17,6 +17,7 @@ def line(row: dict[str, Any]) -> str:
 
 
 def show(console: Console, rows: list[dict[str, Any]]) -> None:
+    """Print the table of all entries, and what its columns mean."""
     first = rows[0]
     loaders = "times_timm" in first
     table = Table(title=f"Training on {first['data']}, {first['image_size']} px, {first['precision']}: images/s")

@@ -2,7 +2,7 @@
 
 Each has the settings that serve it best here: as many worker processes as cores, kept between epochs; uint8 images from
 the workers, turned into standardised floats a batch at a time on the device, which moves a quarter of the bytes; pinned
-memory beside a GPU. Nothing is augmented but by mirroring, and that only if the recipe says so.
+memory with a GPU. The only augmentation is mirroring, if the recipe has it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def write_jpegs(packed: Packed, count: int, folder: Path) -> None:
 
 
 def pack_jpegs(folder: Path) -> Packed:
-    """What this project makes of the folder, by its own packing."""
+    """The folder as this project packs it."""
     raw, target = folder / "raw", folder / "packed"
     raw.mkdir()
     target.mkdir()

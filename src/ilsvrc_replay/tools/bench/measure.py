@@ -1,4 +1,4 @@
-"""The rows of `replay bench`: every entry's speeds, taken in turns and several times, as their medians."""
+"""The rows of `replay bench`: medians of every entry's speeds, measured by turns, several times."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.models import input_scale, registry
 from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
@@ -29,7 +30,7 @@ STORED = 2048  # images of which reading and decoding is timed
 
 
 def rows(study: Study, entries: list[str], with_loaders: bool, seconds: float, rounds: int) -> Iterator[dict[str, Any]]:
-    """A row for each of `entries`, as soon as it is measured. Raises StudyError if one is not there to be trained."""
+    """A row for each of `entries`, as soon as it is measured. Raises StudyError if one has published weights."""
     for entry in entries:
         if study.recipe(entry) == "pretrained":
             raise StudyError(f"entries.{entry} has published weights: nothing of it is trained that could be timed")
@@ -52,10 +53,10 @@ def drawn_jpegs(packed: Packed, count: int) -> Iterator[Path]:
 def measure(
     study: Study, entry: str, packed: Packed, jpegs: Path | None, seconds: float, rounds: int
 ) -> dict[str, Any]:
-    """The row of `entry`; without `jpegs` only of the loop against the bare step.
+    """The row of `entry`; without `jpegs` it has no data loaders.
 
-    A round takes every speed, so that a machine that changes its pace changes all of them; ratios are medians over
-    rounds, too. Raises StudyError as `fit.set_up` does.
+    Every round measures all speeds, so that a machine that slows down slows all of them; ratios, too, are medians over
+    rounds. Raises StudyError as `fit.set_up` does.
     """
     job = fit.set_up(resolve(study, entry), study.seeds[0], packed)
     forget_peak(job.device)
@@ -74,7 +75,7 @@ def measure(
 
 
 def there_and_back(job: fit.Job, seconds: float) -> dict[str, Speed]:
-    """Loop, ceiling, ceiling, loop: a pace that rises or falls all the while changes both alike."""
+    """Loop, ceiling, ceiling, loop: a steady drift of the machine's speed affects both alike."""
     order = (stepping.real_loop, stepping.resident_batch, stepping.resident_batch, stepping.real_loop)
     first, second, third, fourth = (speed(job, seconds / 2) for speed in order)
     return {"loop": first.mean(fourth), "ceiling": second.mean(third)}
@@ -84,7 +85,8 @@ def against_loaders(study: Study, entry: str, jpegs: Path, seconds: float, round
     """The real loop on the packed JPEG files, and the same net's bare step fed with the files by both libraries."""
     packed = packed_data.load(jpegs / "packed")
     job = fit.set_up(resolve(study, entry), study.seeds[0], packed)
-    pixels = packed.pixels(job.device)
+    architecture = registry.find(job.record["net"]["architecture"])
+    pixels = input_scale.pixels_for(job.learner.net, architecture, packed, job.device)
     taken = []
     for _ in range(rounds):
         speeds = {"project": stepping.real_loop(job, seconds)}
@@ -119,12 +121,12 @@ def middle(taken: list[dict[str, Speed]], name: str) -> float:
 
 
 def share(taken: list[dict[str, Speed]], name: str, other: str) -> float:
-    """How many times as fast as the other, in the middle one of the rounds."""
+    """How many times as fast as the other: the median over the rounds."""
     return round(median(speeds[name].images_per_s / speeds[other].images_per_s for speeds in taken), 4)
 
 
 def cpu_share(speeds: dict[str, Speed]) -> float:
-    """The same of loop and ceiling by this process' own time, which other work on the machine changes less."""
+    """Loop against ceiling by this process' CPU time, which other work on the machine affects less."""
     return speeds["ceiling"].cpu_us_per_image / speeds["loop"].cpu_us_per_image
 
 

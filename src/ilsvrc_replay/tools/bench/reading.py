@@ -1,4 +1,4 @@
-"""What an image of a shard costs: how much of it is reading, which another format could save, and how much decoding."""
+"""The time that an image of a shard takes: to read, which another format could save, and to decode."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ilsvrc_replay.packed.shards import SHARD, Files, encode, shard_name
+from ilsvrc_replay.packed.shards import SHARD, ShardFiles, encode, shard_name
 
 
 def costs(count: int, size: int, rounds: int, folder: Path) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def costs(count: int, size: int, rounds: int, folder: Path) -> dict[str, Any]:
             file.write(content)
     lengths = np.array([len(content) for content in contents], np.int64)
     np.save(folder / "train_offsets.npy", np.concatenate([[0], lengths.cumsum()]))
-    shard = Files(folder, "train", count, size, SHARD)
+    shard = ShardFiles(folder, "train", count, size, SHARD)
     order = rng.permutation(count).tolist()
     ways: dict[str, Callable[[int], object]] = {
         "file": lambda number: (folder / f"{number:06d}.jpg").read_bytes(),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from ilsvrc_replay.runtime.checkpoint import Keeper
+from ilsvrc_replay.runtime.checkpoint import Checkpoint
 from ilsvrc_replay.runtime.progress import Progress
 from ilsvrc_replay.training import fit, loop
 from ilsvrc_replay.training.learner import Batch
@@ -66,11 +66,11 @@ def real_loop(job: fit.Job, seconds: float) -> Speed:
     """The training as a stage runs it, with those who watch it, without start-up and validation."""
     fit.to_device(job)
     clock = Clock(job.learner.recipe.batch_size, seconds, job.device)
-    progress, keeper = Progress(job.record["entry"]), Keeper(Path())
-    progress.moving, keeper.kept = False, math.inf  # they look at the time as in a stage, and do nothing
+    progress, checkpoint = Progress(job.record["entry"]), Checkpoint(Path())
+    progress.moving, checkpoint.kept = False, math.inf  # they look at the time as in a stage, and do nothing
     job.training.interval = FOREVER
     job.learner.step = 0  # or else the rate would have come to its end
-    loop.take_steps(job.learner, timed(job.training, clock), [progress, keeper])
+    loop.take_steps(job.learner, timed(job.training, clock), [progress, checkpoint])
     job.learner.losses.clear()
     return clock.speed
 

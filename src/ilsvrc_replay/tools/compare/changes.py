@@ -1,6 +1,6 @@
-"""What changed between two results of a study: in its params, and in the error of every row.
+"""What changed between two results of a study: its params, and the error of every row.
 
-Pure functions of two sides; the statistics are those of the history's steps (leaderboard/steps.py).
+The statistics are those of the history's steps (leaderboard/steps.py).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ UNCHANGED = "unchanged"
 
 
 def params(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
-    """Every dotted key that differs with both values, None where a side lacks it; an entry that one side lacks, whole,
-    is one key."""
+    """Every dotted key that differs, with both values, None where a side lacks it. An entry that one side lacks is
+    reported whole."""
     found = []
     for key in dict.fromkeys([*before, *after]):
         old, new = before.get(key), after.get(key)
@@ -49,8 +49,8 @@ def params(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = ""
 
 
 def behind(before: Mapping[str, Any], after: Mapping[str, Any], told: Collection[str]) -> list[tuple[str, Any, Any]]:
-    """What differs between the resolved runs of both sides and params.yaml does not tell: a published recipe's value, a
-    net's source, a library's version. What all of them have in common is told once, without an entry's name."""
+    """Differences between the resolved runs of both sides that params.yaml does not show: a published recipe's value, a
+    net's source, a library's version. What differs alike in all runs is listed once, without an entry's name."""
     names = [name for name in before if name in after]
     found = {name: params(before[name], after[name]) for name in names}
     same = (
@@ -75,8 +75,8 @@ def rows(before: Side, after: Side) -> list[dict[str, Any]]:
 
 
 def row(before: Side, after: Side, key: Key) -> dict[str, Any]:
-    """`change` is in points of top-1 error, with its 95 % interval: by the image where both sides know which ones they
-    have wrong, and then with McNemar's test of the first seeds; else from the two error rates alone."""
+    """`change` is in points of top-1 error, with its 95 % interval. Where both sides have wrong.npz, it is paired by
+    image, and McNemar's test compares the first seeds; else it is from the two error rates alone."""
     old, new = before.rows[key], after.rows[key]
     change = new["top1_err"] - old["top1_err"]
     masks = [side.wrong.masks.get(key) if side.wrong else None for side in (before, after)]
@@ -112,6 +112,7 @@ def unpaired(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[float
 
 
 def verdict(low: float, high: float) -> str:
+    """What a change with this interval amounts to."""
     return {-1: "better", 1: "worse", 0: "not resolved"}[sign(low, high)]
 
 

@@ -1,4 +1,4 @@
-"""A comparison as people read it, and as programs do."""
+"""A comparison on a terminal."""
 
 from __future__ import annotations
 

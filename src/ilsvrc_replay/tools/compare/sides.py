@@ -1,4 +1,4 @@
-"""The two sides of a comparison: what a study concluded in the workspace, a commit, an experiment or a folder."""
+"""The two sides of a comparison: a study's results in the workspace, a commit, an experiment or a folder."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Reader = Callable[[str], bytes | None]  # a file's content by its path, None if 
 
 @dataclass(frozen=True)
 class Side:
-    """A study's results. `params`, `runs` (resolved) and `wrong` are None where they were not kept; `note` says what a
-    reader must know of them."""
+    """A study's results. `params`, `runs` (resolved) and `wrong` are None where they were not kept; `note` is a warning
+    to the reader."""
 
     name: str
     board: dict[str, Any]
     params: dict[str, Any] | None
     runs: dict[str, Any] | None
-    wrong: wrong_images.Wrong | None
+    wrong: wrong_images.WrongImages | None
     note: str = ""
 
     @property
@@ -136,6 +136,7 @@ def resolve(name: str) -> str:
 
 
 def refs(prefix: str) -> list[str]:
+    """The full names of all git references below `prefix`."""
     return git("for-each-ref", "--format=%(refname)", prefix).stdout.decode().split()
 
 

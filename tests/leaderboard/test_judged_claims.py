@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ilsvrc_replay.leaderboard import experiments, render
+from ilsvrc_replay.leaderboard import judged_claims, render
 from ilsvrc_replay.leaderboard.board import Board
-from ilsvrc_replay.papers.trials import Trial, trials
+from ilsvrc_replay.papers.run_claims import RunClaim, run_claims
 from ilsvrc_replay.params import Entry, Study, load_study
 from ilsvrc_replay.recipes.resolve import resolve_all
 
@@ -17,8 +17,8 @@ def wrong(share: float, images: int = 5000, seeds: int = 2) -> np.ndarray:
     return np.stack([np.arange(images) < share * images] * seeds)
 
 
-def trial(**kind: object) -> Trial:
-    return Trial.model_validate({"claim": "c", "source": "s", "protocols": ["single_crop"], "differ": {}} | kind)
+def trial(**kind: object) -> RunClaim:
+    return RunClaim.model_validate({"claim": "c", "source": "s", "protocols": ["single_crop"], "differ": {}} | kind)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def trial(**kind: object) -> Trial:
 )
 def test_a_verdict_needs_an_interval_on_one_side(kind: dict, first: float, second: float, verdict: str) -> None:
     errors = {"a": wrong(first), "b": wrong(second)}
-    found = experiments.measure(trial(**kind), lambda entry, _protocol: errors[entry])
+    found = judged_claims.measure(trial(**kind), lambda entry, _protocol: errors[entry])
     assert found.verdict == verdict
     assert f"a {100 * first:.2f} %, b {100 * second:.2f} %" in found.figure
 
@@ -46,7 +46,7 @@ def test_a_verdict_needs_an_interval_on_one_side(kind: dict, first: float, secon
 )
 def test_an_order_depends_on_the_protocol_if_it_turns_round(changes: tuple[float, float], verdict: str) -> None:
     errors = {"ten_crop": changes[0], "dense": changes[1]}
-    found = experiments.measure(
+    found = judged_claims.measure(
         trial(order_of=["a", "b"], protocols=["ten_crop", "dense"]),
         lambda entry, protocol: wrong(0.10 if entry == "a" else errors[protocol]),
     )
@@ -55,21 +55,21 @@ def test_an_order_depends_on_the_protocol_if_it_turns_round(changes: tuple[float
 
 def test_the_study_of_claims_decides_every_claim() -> None:
     study = load_study("pipelines/studies/claims.yaml")
-    rows = experiments.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1))
-    assert [row["id"] for row in rows] == list(trials())
+    rows = judged_claims.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1))
+    assert [row["id"] for row in rows] == list(run_claims())
     text = render.decided(Board([], [], [], rows))
     assert len([line for line in text if line.startswith("| ")]) == len(rows) + 1
 
 
 def test_a_study_without_those_entries_decides_none() -> None:
     study: Study = load_study("pipelines/studies/miniature.yaml")
-    assert experiments.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1)) == []
+    assert judged_claims.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1)) == []
 
 
 def test_entries_that_were_not_trained_alike_decide_nothing() -> None:
     study: Study = load_study("pipelines/studies/quick.yaml")
     study = study.model_copy(update={"entries": study.entries | {"resnet152": Entry(lr=0.004)}})
-    assert experiments.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1)) == []
+    assert judged_claims.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1)) == []
 
 
 def test_a_claim_is_of_one_kind() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ilsvrc_replay.input.batches import OrderedBatches, TrainingBatches
-from ilsvrc_replay.input.parts import WHOLE, Part
+from ilsvrc_replay.input.world import ALONE, World
 
 IMAGES, LABELS = torch.arange(101, dtype=torch.uint8)[:, None, None, None], torch.arange(101)
 
@@ -16,13 +16,13 @@ IMAGES, LABELS = torch.arange(101, dtype=torch.uint8)[:, None, None, None], torc
 @pytest.mark.parametrize("number", [8, 33, 101])
 def test_shares_hold_everything_once_and_differ_by_one_at_the_most(number: int, count: int) -> None:
     things = list(range(number))
-    shares = [things[Part(rank, count).of(number)] for rank in range(count)]
+    shares = [things[World(rank, count).rows(number)] for rank in range(count)]
     assert [thing for share in shares for thing in share] == things
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
-    assert sum(Part(rank, count).share(number) for rank in range(count)) == pytest.approx(1)
+    assert sum(World(rank, count).share(number) for rank in range(count)) == pytest.approx(1)
 
 
-def training(part: Part) -> list[tuple[Tensor, Tensor]]:
+def training(part: World) -> list[tuple[Tensor, Tensor]]:
     batches = TrainingBatches(
         IMAGES,
         LABELS,
@@ -30,15 +30,15 @@ def training(part: Part) -> list[tuple[Tensor, Tensor]]:
         interval=7,
         seed=3,
         view=lambda images, index, epoch: images[:, 0, 0, 0] * 1000 + index + epoch,
-        part=part,
+        world=part,
     )
     return list(batches)
 
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_the_parts_of_a_batch_are_the_batch_with_the_same_views(count: int) -> None:
-    parts = [training(Part(rank, count)) for rank in range(count)]
-    for whole, *pieces in zip(training(WHOLE), *parts, strict=True):
+    parts = [training(World(rank, count)) for rank in range(count)]
+    for whole, *pieces in zip(training(ALONE), *parts, strict=True):
         for side in (0, 1):
             assert torch.equal(torch.cat([piece[side] for piece in pieces]), whole[side])
 
@@ -47,7 +47,7 @@ def test_the_parts_of_a_batch_are_the_batch_with_the_same_views(count: int) -> N
 def test_validation_shows_every_image_once_in_order(count: int) -> None:
     seen = []
     for rank in range(count):
-        part = OrderedBatches(IMAGES, LABELS, batch_size=20, view=lambda images: images, part=Part(rank, count))
+        part = OrderedBatches(IMAGES, LABELS, batch_size=20, view=lambda images: images, world=World(rank, count))
         batches = list(part)
         assert len(batches) == len(part)
         seen += [label for _, labels in batches for label in labels.tolist()]

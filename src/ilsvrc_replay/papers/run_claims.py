@@ -1,4 +1,4 @@
-"""The claims of measured.yaml."""
+"""Claims that the errors of trained nets decide: run_claims.yaml."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
-from ruamel.yaml import YAML
+from pydantic import Field, TypeAdapter, model_validator
 
+from ilsvrc_replay.papers.yaml_files import FrozenModel, read_yaml
 from ilsvrc_replay.run import Run
 
-PATH = Path(__file__).with_name("trials.yaml")
+PATH = Path(__file__).with_name("run_claims.yaml")
 Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
 
 
-class Trial(BaseModel):
-    """A claim about two entries of a study that their errors decide: one of three kinds, see measured.yaml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class RunClaim(FrozenModel):
+    """A claim about two entries of a study that their errors decide: one of three kinds, see run_claims.yaml."""
 
     claim: str
     source: str
@@ -32,7 +30,7 @@ class Trial(BaseModel):
     both: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def is_of_one_kind(self) -> Trial:
+    def is_of_one_kind(self) -> RunClaim:
         kinds = [self.lower and self.higher, self.alike and self.margin, self.order_of]
         if sum(kind is not None for kind in kinds) != 1:
             raise ValueError("a claim needs lower and higher, or alike and margin, or order_of")
@@ -42,6 +40,7 @@ class Trial(BaseModel):
 
     @property
     def entries(self) -> tuple[str, str]:
+        """The two entries, in the order in which the claim compares them."""
         first, second = self.alike or self.order_of or (self.lower, self.higher)
         return first, second
 
@@ -59,7 +58,6 @@ class Trial(BaseModel):
 
 
 @cache
-def trials() -> dict[str, Trial]:
-    """Every claim by its id, in order of measured.yaml."""
-    content = YAML(typ="safe", pure=True).load(PATH.read_text())
-    return TypeAdapter(dict[str, Trial]).validate_python(content)
+def run_claims() -> dict[str, RunClaim]:
+    """Every claim by its id, in order of run_claims.yaml."""
+    return TypeAdapter(dict[str, RunClaim]).validate_python(read_yaml(PATH))

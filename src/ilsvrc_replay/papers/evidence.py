@@ -1,4 +1,4 @@
-"""What a measure finds about a claim, and the verdict that it amounts to."""
+"""The evidence on a claim, and the verdict that follows from it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ TRUE, CAVEAT, WRONG, UNDECIDED = "true", "true with a caveat", "wrong", "not dec
 
 
 @dataclass(frozen=True)
-class Measured:
-    """`figure` is the evidence in a line; `holds` None if it decides nothing; `exactly` False if only in substance."""
+class Evidence:
+    """`figure`: what was measured, in a line. `holds`: whether the claim is right, None if that is left open.
+    `exactly`: False if it is right only in substance."""
 
     figure: str
     holds: bool | None
@@ -18,6 +19,7 @@ class Measured:
 
     @property
     def verdict(self) -> str:
+        """One of TRUE, CAVEAT, WRONG and UNDECIDED."""
         if self.holds is None:
             return UNDECIDED
         if not self.holds:
@@ -25,12 +27,13 @@ class Measured:
         return TRUE if self.exactly else CAVEAT
 
 
-def times_as_many(many: int, few: int, claimed: float) -> Measured:
-    """A claim of "`claimed` times as many": exact within 5 %; in substance it holds from half of that on."""
+def times_as_many(many: int, few: int, claimed: float) -> Evidence:
+    """A claim of "`claimed` times as many": right exactly within 5 %, in substance from half of it upwards."""
     found = many / few
     figure = f"{found:.1f} times: {many:,} against {few:,}"
-    return Measured(figure, found >= claimed / 2, abs(found / claimed - 1) <= 0.05)
+    return Evidence(figure, found >= claimed / 2, abs(found / claimed - 1) <= 0.05)
 
 
 def listed(values: Iterable[object]) -> str:
+    """ "1, 2, 3", or "none"."""
     return ", ".join(map(str, values)) or "none"

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.input.parts import WHOLE, Part
+from ilsvrc_replay.input.world import ALONE, World
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve
@@ -25,9 +25,9 @@ def test_dropout_on_the_parts_of_a_batch_is_dropout_on_the_batch(shape: tuple[in
     wanted = [layer(whole) for layer in (nn.Dropout(0.3), nn.Dropout(0.6))]
     made = []
     for rank in range(2):
-        generator, rows = torch.Generator().manual_seed(5), Part(rank, 2).of(33)
+        generator, rows = torch.Generator().manual_seed(5), World(rank, 2).rows(33)
         per_image = len(whole) // 33
-        layers = share_layers(nn.Sequential(nn.Dropout(0.3), nn.Dropout(0.6)), Part(rank, 2), 33, generator)
+        layers = share_layers(nn.Sequential(nn.Dropout(0.3), nn.Dropout(0.6)), World(rank, 2), 33, generator)
         torch.manual_seed(rank)
         made.append([layer(whole[per_image * rows.start : per_image * rows.stop]) for layer in layers])
         assert torch.equal(layers.eval()(whole), whole)
@@ -42,7 +42,7 @@ def test_batch_normalisation_over_processes_keeps_its_weights_and_activation() -
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), BatchNormAct2d(4)).eval()
     state, images = net.state_dict(), torch.randn(2, 1, 8, 8)
     wanted = net(images)
-    shared = share_layers(net, Part(0, 2), 2, torch.Generator())
+    shared = share_layers(net, World(0, 2), 2, torch.Generator())
     assert all(isinstance(layer, nn.SyncBatchNorm) for layer in list(shared)[1:])
     assert list(shared.state_dict()) == list(state)
     assert torch.equal(shared(images), wanted)
@@ -60,7 +60,7 @@ def test_a_run_that_cannot_be_shared_is_refused(
     study: Callable[..., Study], packed: Packed, architecture: str, values: dict, count: int, named: str
 ) -> None:
     with pytest.raises(StudyError, match=named):
-        fit.set_up(resolve(study(architecture, **values), "net"), 0, packed, Part(0, count))
+        fit.set_up(resolve(study(architecture, **values), "net"), 0, packed, World(0, count))
 
 
 TORCHRUN = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}
@@ -88,18 +88,18 @@ def test_processes_that_are_not_there_are_refused(
 def test_a_process_finds_its_place_by_what_torchrun_or_slurm_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(processes.os, "sched_getaffinity", lambda _: {0, 1})
-    for environment, nodes, part in ((TORCHRUN, 1, Part(1, 2)), (SLURM, 2, Part(3, 4))):
+    for environment, nodes, part in ((TORCHRUN, 1, World(1, 2)), (SLURM, 2, World(3, 4))):
         with monkeypatch.context() as patch:
             for key, value in environment.items():
                 patch.setenv(key, value)
             assert processes.join(Compute(device="cpu", threads=1, devices=2, nodes=nodes)) == part
             if environment is SLURM:  # a run on one device is alone in its allocation
-                assert processes.join(Compute(device="cpu", threads=1)) == WHOLE
+                assert processes.join(Compute(device="cpu", threads=1)) == ALONE
 
 
 def test_the_record_says_how_many_processes_there_were(study: Callable[..., Study], packed: Packed) -> None:
     run = resolve(study("alexnet"), "net")
     run = run.model_copy(update={"compute": run.compute.model_copy(update={"devices": 2})})
-    job = fit.set_up(run, 0, packed, Part(1, 2))
+    job = fit.set_up(run, 0, packed, World(1, 2))
     assert job.record["compute"]["devices"] == 2
     assert "in 2 processes" in job.summary

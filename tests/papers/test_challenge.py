@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from ilsvrc_replay.papers.line import line
+from ilsvrc_replay.papers.challenge import challenge
 from ilsvrc_replay.papers.published import published
 
 
-def test_the_line_falls_from_2010_to_2016() -> None:
-    winners = line().line
+def test_the_winners_error_falls_from_2010_to_2016() -> None:
+    winners = challenge().winners
     assert [winner.year for winner in winners] == list(range(2010, 2017))
     errors = [winner.top5_err for winner in winners]
     assert errors == sorted(errors, reverse=True)
@@ -15,7 +15,7 @@ def test_the_line_falls_from_2010_to_2016() -> None:
 
 
 @pytest.mark.parametrize("net", ["alexnet", "zfnet", "googlenet", "resnet152"])
-def test_the_line_and_the_nets_headlines_are_the_same_numbers(net: str) -> None:
+def test_the_winners_and_the_nets_headlines_are_the_same_numbers(net: str) -> None:
     record = published()[net]
-    winner = next(winner for winner in line().line if winner.year == record.year)
+    winner = next(winner for winner in challenge().winners if winner.year == record.year)
     assert round(winner.top5_err, 1) == record.headline.top5_err

@@ -1,4 +1,4 @@
-"""The board on a terminal."""
+"""The leaderboard on a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ilsvrc_replay.params import Study
 
 
 def show(console: Console, study: Study, board: dict[str, Any], folder: Path) -> None:
-    """Print what leaderboard.json in `folder` holds. What is the same in every row stands in the files alone: the table
+    """Print the `board` of `folder`/leaderboard.json. Columns in which all rows agree are left out, so that the table
     fits 80 columns."""
     baseline = board["baseline"]
     table = Table(
@@ -40,7 +40,7 @@ def show(console: Console, study: Study, board: dict[str, Any], folder: Path) ->
         )
     console.print(table)
     console.print(
-        f"On the same images guessing errs in {baseline['chance_top1_err']:.1f} % and a linear classifier in"
+        f"On the same images guessing has an error of {baseline['chance_top1_err']:.1f} %, a linear classifier of"
         f" {baseline['linear_top1_err']:.2f} %.\n"
         "* published ImageNet errors, top-1 / top-5 of one net and top-5 of the famous ensemble: compare their order,"
         " not their size\n"

@@ -1,4 +1,4 @@
-"""Which images the rows of a board have wrong, and what its ensembles err, from the predictions that the runs saved."""
+"""From the predictions that runs saved: which images each row of a board has wrong, and the errors of ensembles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ilsvrc_replay import metrics
-from ilsvrc_replay.evaluation.plans import OTHER_IMAGES, tested_on
+from ilsvrc_replay.evaluation.protocols import OTHER_IMAGES, tested_on
 from ilsvrc_replay.leaderboard import ensembles
 from ilsvrc_replay.leaderboard.wrong_images import Key
 from ilsvrc_replay.params import Study
@@ -18,33 +18,33 @@ from ilsvrc_replay.run import run_name
 Masks = dict[Key, np.ndarray]
 
 
-def of_entries(study: Study, folder: Path) -> Masks:
-    """By entry and protocol, which images each seed has wrong: masks (S, N), from `folder`/<run>.npz."""
+def wrong_by_entry(study: Study, folder: Path) -> Masks:
+    """Which images each seed has wrong, by entry and protocol: masks (S, N), from `folder`/<run>.npz."""
     return {
         (entry, "single", protocol): np.stack(
-            [wrong_images(*predicted(folder, run_name(entry, seed), protocol)) for seed in study.seeds]
+            [wrong_mask(*predicted(folder, run_name(entry, seed), protocol)) for seed in study.seeds]
         )
         for entry in study.entries
         for protocol in study.protocols(entry)
     }
 
 
-def of_ensembles(study: Study, folder: Path) -> tuple[dict[str, dict[str, Any]], Masks]:
-    """What the study's ensembles err, by name and protocol, and which images they have wrong: masks (1, N)."""
+def wrong_by_ensemble(study: Study, folder: Path) -> tuple[dict[str, dict[str, Any]], Masks]:
+    """The errors of the study's ensembles, by name and protocol, and which images they have wrong: masks (1, N)."""
     measured: dict[str, dict[str, Any]] = {}
     masks: Masks = {}
-    for team in ensembles.teams(study):
-        measured[team.name] = {}
-        for protocol in team.protocols(study):
-            saved = [predicted(folder, run, protocol) for run in team.runs(study)]
+    for ensemble in ensembles.of_study(study):
+        measured[ensemble.name] = {}
+        for protocol in ensemble.protocols(study):
+            saved = [predicted(folder, run, protocol) for run in ensemble.runs(study)]
             labels, probabilities = saved[0][1], [part for part, _ in saved]
-            measured[team.name][protocol] = ensembles.measure(probabilities, labels)
-            masks[team.name, "ensemble", protocol] = wrong_images(ensembles.average(probabilities), labels)[None]
+            measured[ensemble.name][protocol] = ensembles.measure(probabilities, labels)
+            masks[ensemble.name, "ensemble", protocol] = wrong_mask(ensembles.average(probabilities), labels)[None]
     return measured, masks
 
 
 def labels_tested(study: Study, folder: Path) -> np.ndarray:
-    """The labels (N,) of the test images, or where no run saw these, of the other images that runs were tested on."""
+    """The labels (N,) of the test images or, if no run was tested on these, of the images that runs were tested on."""
     paths = [folder / f"{run_name(entry, seed)}.npz" for entry, seed in study.runs]
     names = ("labels", *(labels for _, labels in OTHER_IMAGES.values()))
     return next(arrays[name] for name in names for path in paths if name in (arrays := np.load(path)))
@@ -57,6 +57,6 @@ def predicted(folder: Path, run: str, protocol: str) -> tuple[np.ndarray, np.nda
     return saved[protocol], labels[: len(saved[protocol])]
 
 
-def wrong_images(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Which images (N, K) are wrong: a mask (N,)."""
+def wrong_mask(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The images that `probabilities` (N, K) get wrong by top-1: a mask (N,)."""
     return metrics.wrong(torch.from_numpy(probabilities), torch.from_numpy(labels), 1).numpy()

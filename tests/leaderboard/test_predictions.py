@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ilsvrc_replay.leaderboard.mistakes import labels_tested
+from ilsvrc_replay.leaderboard.predictions import labels_tested
 from ilsvrc_replay.params import Study
 
 TEST, VALIDATION = np.array([3, 1, 2]), np.array([5, 4])

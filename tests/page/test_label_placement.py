@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ilsvrc_replay.page.labels import Space, around, attach, place
+from ilsvrc_replay.page.label_placement import Space, around, attach, place
 
 WIDTH, HEIGHT = 300.0, 200.0
 NORMAL = {"allow_subnormal": False}  # the smallest numbers are zero on a CPU that a training was set up on

@@ -1,4 +1,4 @@
-"""What every data set offers: its original images and labels, read and checked, as arrays or as image files."""
+"""What reading a data set gives: its original images with their labels, as arrays or as image files."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ilsvrc_replay.originals.archives import Files
 
 
 @dataclass(frozen=True)
-class Original:
-    """A data set as its authors published it. Images are uint8 (N, C, H, W), labels int64 (N,)."""
+class LabelledArrays:
+    """A data set that is published as arrays: images uint8 (N, C, H, W), labels int64 (N,)."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -39,22 +39,21 @@ class Original:
                 )
 
 
-class Picture(NamedTuple):
-    """An image file by its name in `Pictures.files`, and its class."""
+class ImageFile(NamedTuple):
+    """The name of an image file in `LabelledFiles.files`, and the number of its class."""
 
     name: str
     label: int
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """A data set of image files of any size and mode. `train` is empty where there are only images to test on.
-
-    `ignored` counts by reason the files that are there and take no part.
+class LabelledFiles:
+    """A data set of image files, of any size and mode. `train` is empty where there are only images to test on;
+    `ignored` counts, by reason, the files that take no part.
     """
 
     files: Files
-    train: list[Picture]
-    test: list[Picture]
+    train: list[ImageFile]
+    test: list[ImageFile]
     classes: tuple[str, ...]
     ignored: dict[str, int] = field(default_factory=dict)

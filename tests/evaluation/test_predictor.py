@@ -15,8 +15,8 @@ from ilsvrc_replay import params
 from ilsvrc_replay.evaluation import crops
 from ilsvrc_replay.evaluation.crops import Box
 from ilsvrc_replay.evaluation.dense import dense
-from ilsvrc_replay.evaluation.plans import OTHER_IMAGES, PROTOCOLS, parse
-from ilsvrc_replay.evaluation.protocols import Examiner, predict
+from ilsvrc_replay.evaluation.predictor import Predictor, predict
+from ilsvrc_replay.evaluation.protocols import OTHER_IMAGES, PROTOCOLS, parse
 from ilsvrc_replay.models.initial_weights import materialise
 from ilsvrc_replay.models.registry import build, find
 from ilsvrc_replay.packed.packed_data import Packed
@@ -64,8 +64,8 @@ def test_vggs_150_crops_are_regular_grids() -> None:
 def test_the_average_equals_a_slow_loop_over_pils_crops(protocol: str, packed: Packed) -> None:
     net = net_for("alexnet", packed)
     images = packed.images("test")[:3]
-    examiner = Examiner(net, packed.pixels(), 32, test_scale=256 / 224)
-    result = predict(examiner, protocol, images, batch_size=2)
+    predictor = Predictor(net, packed.pixels(), 32, test_scale=256 / 224)
+    result = predict(predictor, protocol, images, batch_size=2)
     expected = torch.stack([slowly(net, packed, protocol, image) for image in images])
     torch.testing.assert_close(result, expected, atol=4e-3, rtol=0)  # PIL rounds to whole grey values
     assert (
@@ -140,7 +140,7 @@ def test_dense_at_the_nets_own_size_is_the_net(name: str, packed: Packed) -> Non
 
 def test_scales_and_mirror_images_of_dense_are_averaged(packed: Packed) -> None:
     net, images = net_for("vgg16", packed, compact=2), packed.images("test")[:2]
-    result = predict(Examiner(net, packed.pixels(), 32, 1.0), "dense_3_scales", images, 2)
+    result = predict(Predictor(net, packed.pixels(), 32, 1.0), "dense_3_scales", images, 2)
     parts = []
     with torch.no_grad():
         for side in (37, 55, 73):  # 256, 384 and 512 px for a net of 224

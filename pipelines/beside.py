@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 gc.disable()
-SOURCE = Path(__file__).resolve().parents[1] / "src"
+SOURCE = Path(sys.argv[0]).resolve().parents[1] / "src"  # beside the stage's script
 sys.path.insert(0, str(SOURCE))
 
 import ilsvrc_replay  # noqa: E402

@@ -121,7 +121,7 @@ class Clone(Place):
 def finish(folder: Path) -> Clone:
     """The study that tests share, in folder/clone: three nets, two protocols, an ensemble. Made if it is not there.
 
-    folder/said holds what `replay run` said.
+    folder/said holds what `replay run` said, folder/noted/<stage> the modules that a stage loaded.
     """
     with locked(folder.with_suffix(".lock")):  # several processes of the tests may ask at once
         if not (folder / "said").exists():
@@ -130,7 +130,10 @@ def finish(folder: Path) -> Clone:
             clone.keep(*NETS)
             clone.set("evaluation.protocols", ["single_crop", "ten_crop"])
             clone.set("evaluation.ensembles", {"pair": {"members": ["alexnet", "zfnet"], "stands_for": "alexnet"}})
-            said = clone.run("replay", "run", "--jobs", "2")
+            noted = folder / "noted"
+            noted.mkdir()
+            noting = f"{ROOT / 'tests/noting'}:{clone.environment['PYTHONPATH']}"
+            said = clone.run("replay", "run", "--jobs", "2", PYTHONPATH=noting, NOTED=str(noted))
             clone.commit()
             (folder / "said").write_text(said)
     return Clone(folder / "clone")

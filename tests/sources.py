@@ -35,15 +35,15 @@ def named(node: ast.AST) -> Iterator[str]:
         yield from named(inner)
 
 
-def reached(path: Path, known: dict[str, Path]) -> set[str]:
-    """The modules that a script brings in, directly or by others, with the packages that hold them."""
+def reached(known: dict[str, Path], *paths: Path) -> set[str]:
+    """The modules of `known` that files bring in, directly or by one another, with the packages that hold them."""
     found: set[str] = set()
-    waiting = imports(path, known)
+    waiting = {name for path in paths for name in imports(path, known)}
     while waiting:
         name = waiting.pop()
         found.add(name)
-        *parents, _ = name.split(".")
-        above = {".".join(parents[: end + 1]) for end in range(len(parents))}
+        parts = name.split(".")
+        above = {".".join(parts[:end]) for end in range(1, len(parts))} & known.keys()
         waiting |= (imports(known[name], known) | above) - found
     return found
 

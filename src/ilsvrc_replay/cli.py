@@ -21,6 +21,7 @@ from ilsvrc_replay.runtime import launcher
 EPILOG = "Begin with `replay doctor`, then `replay run`. After an edit: `replay run`, then `replay compare HEAD`."
 app = typer.Typer(epilog=EPILOG, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 STUDIES = Path("pipelines/studies")
+BESIDE = "REPLAY_BESIDE"  # an environment variable: the checkout whose code was asked for
 
 
 @app.callback()
@@ -262,9 +263,26 @@ def wide_console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 120, highlight=False, soft_wrap=True)
 
 
+def run_beside() -> None:
+    """In a checkout, start again with its own code if another checkout's, the installed one's, was imported.
+
+    Raises StudyError if that does not help.
+    """
+    here = Path("src").resolve()
+    if not (here / "ilsvrc_replay/cli.py").is_file() or here == Path(__file__).resolve().parents[1]:
+        return
+    if os.environ.get(BESIDE) == str(here):
+        raise StudyError(f"this would run {__file__}, not the code in {here}: activate this checkout's environment")
+    path = os.pathsep.join(filter(None, [str(here), os.environ.get("PYTHONPATH")]))
+    sys.stdout.flush()
+    environment = os.environ | {"PYTHONPATH": path, BESIDE: str(here)}
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606
+
+
 def run() -> None:
     """The entry point: a StudyError or a disk's trouble is one line and exit status 1."""
     try:
+        run_beside()
         app()
     except (StudyError, OSError) as error:
         line = disk_trouble(error) if isinstance(error, OSError) else error

@@ -8,6 +8,7 @@ import hashlib
 import signal
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 
@@ -18,6 +19,7 @@ from ilsvrc_replay.errors import StudyError, disk_trouble
 from ilsvrc_replay.input.world import from_environment
 from ilsvrc_replay.runtime import heap, orphans
 
+PACKAGE = "src/ilsvrc_replay"
 TERMINATED = 128 + signal.SIGTERM
 
 
@@ -32,6 +34,7 @@ def run_stage(stage: Callable[[], None]) -> None:
     speaks = from_environment().local_rank == 0  # asked now, as a training's end clears the environment that says it
     try:
         before = sources()
+        as_resolved(before)
         stage()
         unedited(before)
     except (StudyError, OSError) as error:
@@ -48,14 +51,35 @@ def run_stage(stage: Callable[[], None]) -> None:
 
 def sources() -> dict[str, str]:
     """The checksum of every source file that this stage depends on, by its path: what dvc.yaml lists, the one place
-    that says what decides a result. Empty outside of a checkout."""
-    name, pipeline = Path(sys.argv[0]).stem, Path("dvc.yaml")
-    if not pipeline.is_file():
-        return {}
-    stages = YAML(typ="safe").load(pipeline.read_text(encoding="utf-8"))["stages"]
-    listed = [Path(path) for path in stages.get(name, {}).get("deps", []) if path.startswith(("src/", "pipelines/"))]
+    that says what decides a result, and what its resolved file names. Empty outside of a checkout."""
+    listed = [Path(path) for path in dependencies() if path.startswith(("src/", "pipelines/"))]
     found = [file for path in listed for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    found += [Path(path) for path in resolved_code()]
     return {str(file): files.sha256(file) for file in found if file.is_file() and "__pycache__" not in file.parts}
+
+
+def resolved_code() -> dict[str, str]:
+    """The sources of this stage's own net or data set, with the checksums that stage `resolve` filed."""
+    entry = dict(pairwise(sys.argv)).get("--entry", "")
+    paths = [Path(path.replace("${item.entry}", entry)) for path in dependencies() if path.startswith("resolved/")]
+    contents = [files.read_json(path) for path in paths if path.is_file()]
+    return {f"{PACKAGE}/{name}": checksum for found in contents for name, checksum in found.get("code", {}).items()}
+
+
+def dependencies() -> list[str]:
+    """What dvc.yaml lists for this stage."""
+    pipeline = Path("dvc.yaml")
+    if not pipeline.is_file():
+        return []
+    stages = YAML(typ="safe").load(pipeline.read_text(encoding="utf-8"))["stages"]
+    return stages.get(Path(sys.argv[0]).stem, {}).get("deps", [])
+
+
+def as_resolved(now: dict[str, str]) -> None:
+    """Raises StudyError if a source is not the one that stage `resolve` filed: DVC would file the result as its own."""
+    edited = sorted(path for path, checksum in resolved_code().items() if now.get(path) != checksum)
+    if edited:
+        raise StudyError(f"{edited[0]} was edited after stage resolve had read it: run again, by `dvc repro`")
 
 
 def unedited(before: dict[str, str]) -> None:

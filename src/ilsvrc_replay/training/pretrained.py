@@ -35,6 +35,9 @@ def set_up(run: Run, seed: int, packed: Packed) -> tuple[dict[str, Tensor], dict
     net, factor = registry.build_net(run.net, shape)
     path = locate(found) if found else Path(run.weights.name).expanduser()
     weights = library_weights.state_of(found.load(str(path))) if found else read(path)
+    checksum = files.sha256(path)
+    if checksum != (run.weights.sha256 or checksum):
+        raise StudyError(f"weights {run.weights.name} were replaced after stage resolve had read them: run again")
     refit(net.state_dict(), weights, run)
     record = {
         **run.model_dump(exclude={"testing"}),
@@ -42,7 +45,7 @@ def set_up(run: Run, seed: int, packed: Packed) -> tuple[dict[str, Tensor], dict
         "compact": factor,
         "param_count": count_parameters(net),
         "macs": count_macs(net, shape["image_size"], shape["channels"]),
-        "source": {"file": path.name, "sha256": files.sha256(path), "address": found.address if found else None},
+        "source": {"file": path.name, "sha256": checksum, "address": found.address if found else None},
         "preset": found.preset if found else None,
         "stated": found.stated if found else None,
         "data": {"name": packed.meta["name"], "sha256": packed.meta["sha256"]},

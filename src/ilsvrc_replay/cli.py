@@ -39,13 +39,14 @@ def run_study(
 
     Examples: `replay run`, `replay run --jobs 1`.
     """
-    from ilsvrc_replay.recipes.check import check  # here, as it imports torch, which the other commands do without
-    from ilsvrc_replay.runtime import gpus
+    from ilsvrc_replay.recipes.check import check, check_libraries
+    from ilsvrc_replay.runtime.gpus import find
 
     study = load_study()
     check(study)
+    check_libraries(study)
     try:
-        gpus = gpus.find(study.compute)
+        gpus = find(study.compute)
         names = [run_name(entry, seed) for entry, seed in study.runs]
         launcher.Launcher(jobs or launcher.default_jobs(study.compute, gpus), gpus).run(names)
     except KeyboardInterrupt:

@@ -7,7 +7,8 @@ import beside  # noqa: F401
 from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard import render
 from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.page import document, figures, training_curves
+from ilsvrc_replay.page import document, figures, trained_runs
+from ilsvrc_replay.page.chart import Results
 from ilsvrc_replay.params import Study, load_study
 from ilsvrc_replay.run import run_name
 from ilsvrc_replay.runtime.stage import run_stage
@@ -19,13 +20,14 @@ def main() -> None:
     results = Path("results") / study.study
     board = files.read_json(results / "leaderboard.json")
     claims = files.read_csv(Path("results/claims/built.csv")) + files.read_csv(results / "measured.csv")
-    trained = training_curves.read(study, Path("runs"))
-    files.write_text(results / "curves.csv", files.as_csv(trained.rows))
-    drawn = document.charts(study, board, trained.rows)
+    trained = trained_runs.read(study, Path("runs"))
+    files.write_text(results / "curves.csv", files.as_csv(trained.curves, trained.columns))
+    found = Results(study, board, trained.curves)
+    drawn = document.charts(found)
     with files.whole_folder(results / "figures") as folder:
-        figures.write(folder, document.printed(drawn, list(study.entries)))
+        figures.write(folder, document.figures(drawn))
     script = Path("data/viewer/vega.js").read_text()
-    files.write_text(results / "index.html", document.render(study, board, claims, trained.weights, drawn, script))
+    files.write_text(results / "index.html", document.render(found, claims, trained.weights, drawn, script))
     print(f"{results}/index.html: open it in any browser")
     report(study, board["rows"], trained.weights, results)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ilsvrc_replay.page.label_placement import Space, around, attach, place
+from ilsvrc_replay.page.label_placement import Rectangle, around, attach, place
 
 WIDTH, HEIGHT = 300.0, 200.0
 NORMAL = {"allow_subnormal": False}  # the smallest numbers are zero on a CPU that a training was set up on
@@ -14,10 +14,10 @@ POINTS = st.lists(
 )
 
 
-def box(x: float, y: float, name: str, dx: float, dy: float, align: str) -> Space:
+def box(x: float, y: float, name: str, dx: float, dy: float, align: str) -> Rectangle:
     wide = 5.8 * len(name)
     left = x + dx - {"left": 0, "center": wide / 2, "right": wide}[align]
-    return Space(left, y + dy - 6, left + wide, y + dy + 6)
+    return Rectangle(left, y + dy - 6, left + wide, y + dy + 6)
 
 
 @given(POINTS)
@@ -27,7 +27,7 @@ def test_no_name_stands_on_a_point_a_name_or_outside(points: list[tuple[float, f
     boxes = [box(*point, *label) for point, label in zip(points, labels, strict=True) if label]
     for number, one in enumerate(boxes):
         assert one.left > -1e-6 and one.right < WIDTH + 1e-6 and one.top > -1e-6 and one.bottom < HEIGHT + 1e-6
-        shrunk = Space(one.left + 1e-6, one.top + 1e-6, one.right - 1e-6, one.bottom - 1e-6)
+        shrunk = Rectangle(one.left + 1e-6, one.top + 1e-6, one.right - 1e-6, one.bottom - 1e-6)
         assert not any(map(shrunk.meets, taken + boxes[:number]))
 
 

@@ -112,10 +112,10 @@ def test_the_switch_draws_the_curve_anew(seen: Page) -> None:
     chart = seen.locator("#history-chart")
     assert chart.get_attribute("data-drawn") == "history-relative"
     assert "published headline: ensemble, hidden test set" in chart.inner_text()
-    seen.locator("input[name=view][value=top1]").check()
+    seen.locator("input[name=history][value=top1]").check()
     seen.wait_for_selector("#history-chart[data-drawn=history-top1]")
     assert "published headline" not in chart.inner_text(), "headlines are top-5 errors"
-    seen.locator("input[name=view][value=relative]").check()
+    seen.locator("input[name=history][value=relative]").check()
     seen.wait_for_selector("#history-chart[data-drawn=history-relative]")
 
 

@@ -1,4 +1,4 @@
-"""The page's tables as data: which columns the board shows, and what remakes each run."""
+"""The page's tables as data: the columns of the board, the protocols to choose from, and how to remake each run."""
 
 from __future__ import annotations
 
@@ -106,9 +106,8 @@ def ensembles(study: Study, rows: list[Row]) -> dict[str, str]:
 
 
 def protocols(study: Study, rows: list[Row]) -> list[tuple[str, str]]:
-    """The board's protocols as options of a switch, the one to show first at the head; "" shows all of them.
-
-    That is the one with the most rows, or "" where none has every entry: where each net has its era's own.
+    """The board's protocols as options of a switch, value and title; "" shows all of them. The page opens with the
+    first: the protocol of the most entries or, if none has every entry, as where each net has its era's own, with all.
     """
     tested = {name: {row["entry"] for row in rows if row["protocol"] == name} for name in column_of(rows, "protocol")}
     found = sorted(((name, name) for name in tested), key=lambda option: -len(tested[option[0]]))

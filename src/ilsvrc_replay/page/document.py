@@ -10,54 +10,27 @@ from typing import Any
 import jinja2
 
 from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.page import charts as draw
-from ilsvrc_replay.page import columns, costs, figures, history
+from ilsvrc_replay.page import columns
+from ilsvrc_replay.page.chart import Chart, Results, Spec
+from ilsvrc_replay.page.charts import CHARTS
 from ilsvrc_replay.papers.challenge import challenge
-from ilsvrc_replay.params import Study
 
 HERE = Path(__file__).parent
-COSTS = {
-    "macs": ("gmacs", 1e9, "multiply-adds for one image", "multiply-adds"),
-    "parameters": ("param_count", 1, "parameters", "parameters"),
-}
 
 
-def charts(study: Study, board: dict[str, Any], curves: list[Row]) -> dict[str, dict[str, Any]]:
-    """Every chart of the page as a Vega-Lite specification: history-<view>, cost-<key>, steps, training."""
-    rows = board["rows"]
-    protocol = columns.protocols(study, rows)[0][0]
-    drawn = {}
-    for view in history.views(board):
-        chart = draw.history(history.draw(board, view), rows, protocol)
-        drawn[f"history-{view.key}"] = draw.spec(chart, f"Error of the nets over the years: {view.axis}")
-    if board["steps"]:
-        chart = draw.steps(board["steps"], protocol)
-        drawn["steps"] = draw.spec(chart, "Change of the error at each step of the history")
-    for key, (column, unit, title, name) in COSTS.items():
-        chart = draw.cost(costs.draw(rows, column, unit), title, protocol)
-        drawn[f"cost-{key}"] = draw.spec(chart, f"Top-1 error against {name}")
-    chart = draw.training(curves, curves[0]["entry"])
-    drawn["training"] = draw.spec(chart, "Validation error over the epochs")
-    return drawn
+def charts(results: Results) -> list[Chart]:
+    """The page's charts, in its order, without those that the study has no data for."""
+    return [chart for module in CHARTS if (chart := module.chart(results))]
 
 
-def printed(drawn: dict[str, dict[str, Any]], entries: list[str]) -> dict[str, dict[str, Any]]:
-    """The charts that become files of their own, by file name: the history in its first view, the panels as one."""
-    named = {"history": next(spec for name, spec in drawn.items() if name.startswith("history"))}
-    named |= {f"error-by-{key}": drawn[f"cost-{key}"] for key in COSTS}
-    named |= {"steps": drawn["steps"]} if "steps" in drawn else {}
-    return named | {"curves": figures.panels(drawn["training"], "entry", entries)}
+def figures(drawn: list[Chart]) -> dict[str, Spec]:
+    """The specifications that become files of their own, by file name."""
+    return {name: spec for chart in drawn for name, spec in chart.figures.items()}
 
 
-def render(
-    study: Study,
-    board: dict[str, Any],
-    claims: list[Row],
-    weights: dict[str, str],
-    drawn: dict[str, dict[str, Any]],
-    script: str,
-) -> str:
-    """The page. `weights` are the hashes by run, `script` is Vega's; equal arguments give equal bytes."""
+def render(results: Results, claims: list[Row], weights: dict[str, str], drawn: list[Chart], script: str) -> str:
+    """The page. `claims` are rows of CLAIM_COLUMNS, `weights` the sha256 by run, `script` is Vega's. Equal arguments
+    give equal bytes."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
@@ -66,37 +39,25 @@ def render(
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    rows, views = board["rows"], history.views(board)
+    study, rows = results.study, results.rows
     return environment.get_template("page.html.j2").render(
         study=study.study,
         dataset=study.dataset.name,
-        seeds=study.seeds,
-        baseline=board["baseline"],
-        classes=history.classes(board["baseline"]),
+        board=results.board,
+        classes=results.classes,
         nets=len({row["entry"] for row in rows if row["kind"] == "single"}),
-        ensembles=any(row["kind"] == "ensemble" for row in rows),
-        protocols=columns.column_of(rows, "protocol"),
-        human=challenge().human,
-        views=views,
-        view_options=[(view.key, view.title) for view in views],
         protocol_options=columns.protocols(study, rows),
-        cost_options=[(key, name) for key, (*_, name) in COSTS.items()],
-        chart_names={"history": [f"history-{view.key}" for view in views], "cost": [f"cost-{key}" for key in COSTS]},
+        charts=drawn,
         winners=challenge().winners,
         columns=columns.columns(rows),
         groups=columns.groups(rows),
         same=columns.same(rows),
-        rows=rows,
         sources=columns.sources(rows),
-        steps=board["steps"],
-        orders=board["orders"],
-        one_seed=len(study.seeds) == 1,
-        entries=list(study.entries),
         claims=claims,
         verdicts=Counter(claim["verdict"] for claim in claims),
         remakes=columns.remakes(study, weights),
-        mixes=columns.ensembles(study, rows),
-        specs=embedded(drawn),
+        ensembles=columns.ensembles(study, rows),
+        specs=embedded({name: spec for chart in drawn for name, spec in chart.named_specs.items()}),
         vega=script,
         css=(HERE / "page.css").read_text(),
         js=(HERE / "page.js").read_text(),

@@ -1,8 +1,9 @@
-"""The charts as files: SVG to zoom, PNG for slides."""
+"""The charts as files: SVG, and PNG for slides."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,8 @@ def on_paper(chart: dict[str, Any]) -> dict[str, Any]:
     return fixed | ({"width": WIDTH - 80} if "width" in fixed else {})
 
 
-def panels(chart: dict[str, Any], parameter: str, values: list[str]) -> dict[str, Any]:
-    """One specification that draws `chart` for each of `values` of its parameter, as the page does side by side."""
+def panels(chart: dict[str, Any], parameter: str, values: Sequence[str]) -> dict[str, Any]:
+    """One specification with a panel for each of `values` of the chart's `parameter`."""
     drawn = []
     for value in values:
         panel = replaced(chart, f"datum.{parameter} == {parameter}", f"datum.{parameter} == '{value}'")

@@ -1,4 +1,4 @@
-"""Names beside the points of a chart, where there is room for them."""
+"""Places for the names of points, such that none covers a point, a line or another name."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ PLACES = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1), 
 ALIGN = {1: "left", 0: "center", -1: "right"}
 
 
-class Space(NamedTuple):
+class Rectangle(NamedTuple):
+    """In px from the chart's upper left corner."""
+
     left: float
     top: float
     right: float
     bottom: float
 
-    def meets(self, other: Space) -> bool:
+    def meets(self, other: Rectangle) -> bool:
+        """Whether the two overlap."""
         apart = self.right <= other.left or other.right <= self.left
         return not (apart or self.bottom <= other.top or other.bottom <= self.top)
 
@@ -32,23 +35,24 @@ class Label(NamedTuple):
     align: str
 
 
-def around(x: float, y: float, radius: float = 4.0) -> Space:
-    return Space(x - radius, y - radius, x + radius, y + radius)
+def around(x: float, y: float, radius: float = 4.0) -> Rectangle:
+    """A square around a point."""
+    return Rectangle(x - radius, y - radius, x + radius, y + radius)
 
 
-def along(start: tuple[float, float], end: tuple[float, float]) -> list[Space]:
-    """Boxes that cover a line between two points."""
+def along(start: tuple[float, float], end: tuple[float, float]) -> list[Rectangle]:
+    """Rectangles that cover a line between two points."""
     count = 1 + int(max(abs(end[0] - start[0]), abs(end[1] - start[1])) / 4)
     shares = (index / count for index in range(count + 1))
     return [around(*(a + (b - a) * share for a, b in zip(start, end, strict=True)), 2.0) for share in shares]
 
 
 def place(
-    points: Sequence[tuple[float, float, str]], taken: Sequence[Space], width: float, height: float
+    points: Sequence[tuple[float, float, str]], taken: Sequence[Rectangle], width: float, height: float
 ) -> list[Label | None]:
-    """A label for each of `points` (x, y, name), the first served first, in a chart of width x height px.
+    """A label for each of `points` (x, y, name), the first ones first, in a chart of width x height px.
 
-    None where no place is free: better a name too few than two on one another. `taken` are boxes to keep clear of.
+    None where no place is free, so that no two names overlap. `taken`: rectangles to keep clear of.
     """
     taken, labels = list(taken), []
     for x, y, name in points:
@@ -67,19 +71,20 @@ def place(
     return labels
 
 
-def candidate(x: float, y: float, name: str, across: int, down: float) -> tuple[Label, Space]:
+def candidate(x: float, y: float, name: str, across: int, down: float) -> tuple[Label, Rectangle]:
+    """The name at one of PLACES, and the rectangle that it covers."""
     dx, dy = across * GAP, down * (GAP + LINE / 2 - (2 if across else 0))
     wide = LETTER * len(name)
     left = x + dx - wide * (1 - across) / 2
-    return Label(dx, dy, ALIGN[across]), Space(left, y + dy - LINE / 2, left + wide, y + dy + LINE / 2)
+    return Label(dx, dy, ALIGN[across]), Rectangle(left, y + dy - LINE / 2, left + wide, y + dy + LINE / 2)
 
 
 def attach(
-    points: Sequence[dict[str, Any]], size: str, spots: Sequence[tuple[float, float]], taken: Sequence[Space]
+    points: Sequence[dict[str, Any]], size: str, spots: Sequence[tuple[float, float]], taken: Sequence[Rectangle]
 ) -> None:
     """Give each point the place of its `name` in a chart of `size`: fields <size>_dx, <size>_dy and <size>_align.
 
-    `spots` are the points' (x, y) in px. An empty align stands for a point that goes without.
+    `spots` are the points' (x, y) in px. An empty align stands for a name that is left out.
     """
     named = [(*spot, point["name"]) for spot, point in zip(spots, points, strict=True)]
     for point, label in zip(points, place(named, taken, *SIZES[size]), strict=True):

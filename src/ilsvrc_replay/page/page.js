@@ -1,22 +1,28 @@
 "use strict";
 
-// Charts: every .chart names its specifications; the one that the page's switches choose is drawn.
+// Charts: every .chart names its specifications; the one that its section's switch chooses is drawn.
 const specs = JSON.parse(document.getElementById("specs").textContent);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const chosen = (name) => document.querySelector(`input[name="${name}"]:checked`)?.value;
 
 async function draw(place) {
   const names = place.dataset.charts.split(" ");
-  const kind = names[0].split("-")[0];
-  const wanted = { history: `history-${chosen("view")}`, cost: `cost-${chosen("cost")}` }[kind];
-  const spec = structuredClone(specs[wanted ?? names[0]]);
+  const section = place.closest("section").id;
+  const wanted = names.find((name) => name === `${section}-${chosen(section)}`) ?? names[0];
+  const spec = structuredClone(specs[wanted]);
   const values = { protocol: chosen("protocol"), entry: place.dataset.entry };
   for (const parameter of spec.params ?? []) {
     parameter.value = values[parameter.name] ?? parameter.value;
   }
   await vegaEmbed(place, spec, { renderer: "svg", actions: false });
   all("svg path[aria-label]", place).forEach((mark) => readable(mark, place));
-  place.dataset.drawn = wanted ?? names[0];
+  place.dataset.drawn = wanted;
+}
+
+// Whether a chart has this parameter.
+function reads(place, parameter) {
+  const spec = specs[place.dataset.charts.split(" ")[0]];
+  return (spec.params ?? []).some(({ name }) => name === parameter);
 }
 
 // Points can be reached by Tab, and say under the chart what their tooltip says.
@@ -59,7 +65,7 @@ function show() {
   const left = board.filter((row) => !row.hidden).length;
   document.getElementById("shown").textContent = left < board.length ? `${left} of ${board.length} rows` : "";
   for (const name of all("[data-protocol-name]")) name.textContent = protocol || "that each row names";
-  for (const note of all("[data-view]")) note.hidden = note.dataset.view !== chosen("view");
+  for (const note of all("[data-option]")) note.hidden = note.dataset.option !== chosen(note.closest("section").id);
 }
 
 for (const table of all("table.sortable")) {
@@ -71,8 +77,8 @@ document.getElementById("filter").addEventListener("input", show);
 for (const input of all(".switch input")) {
   input.addEventListener("change", () => {
     show();
-    const charts = { view: "#history-chart", cost: "#cost-chart", protocol: "#history-chart, #cost-chart, #steps-chart" };
-    all(charts[input.name]).forEach(draw);
+    const changed = (place) => place.closest("section").id === input.name || reads(place, input.name);
+    all(".chart").filter(changed).forEach(draw);
   });
 }
 show();

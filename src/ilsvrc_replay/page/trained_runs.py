@@ -1,7 +1,8 @@
-"""The training curves of all runs of a study in one table."""
+"""What the runs of a study left: their training curves in one table, and the checksums of their weights."""
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,24 +12,28 @@ from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import run_name
 
 
-class Trained(NamedTuple):
-    """`rows`: run, entry, seed and the columns of curves.csv as numbers; `weights`: the sha256 of each run's."""
+class TrainedRuns(NamedTuple):
+    """`curves`: rows of `columns`, which are run, entry, seed and the numbers of the runs' curves.csv; none
+    for published weights. `weights`: the sha256 by run."""
 
-    rows: list[dict[str, Any]]
+    columns: tuple[str, ...]
+    curves: list[dict[str, Any]]
     weights: dict[str, str]
 
 
-def read(study: Study, folder: Path) -> Trained:
+def read(study: Study, folder: Path) -> TrainedRuns:
     """Read the runs of `study`, one folder each in `folder`. Raises StudyError that names a run which is missing."""
-    rows, weights = [], {}
+    names, rows, weights = [], [], {}
     for entry, seed in study.runs:
         run = run_name(entry, seed)
         try:
             weights[run] = files.read_json(folder / run / "training.json")["weights_sha256"]
-            curve = files.read_csv(folder / run / "curves.csv")
+            with (folder / run / "curves.csv").open(newline="") as file:
+                table = csv.DictReader(file)
+                names, lines = table.fieldnames, list(table)
         except FileNotFoundError as error:
             raise StudyError(f"{error.filename} is missing: run `dvc repro train@{run}`") from None
-        for line in curve:
+        for line in lines:
             numbers = {key: float(value) if value else None for key, value in line.items()}
             rows.append({"run": run, "entry": entry, "seed": seed, **numbers, "step": int(line["step"])})
-    return Trained(rows, weights)
+    return TrainedRuns(("run", "entry", "seed", *names), rows, weights)

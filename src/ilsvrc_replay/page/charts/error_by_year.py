@@ -1,4 +1,4 @@
-"""The points of the history's curve: the published line, the papers' single nets and what was measured here."""
+"""The chart of the errors over the years: the challenge's winners, the papers' single nets, and this study's."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import altair as alt
+from markupsafe import Markup
+
 from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.page.label_placement import SIZES, Space, along, around, attach
+from ilsvrc_replay.page.chart import Chart, Results
+from ilsvrc_replay.page.drawing import BLUE, INK, VERMILLION, names, of_protocol, spec, table, wide
+from ilsvrc_replay.page.label_placement import SIZES, Rectangle, along, around, attach
 from ilsvrc_replay.papers.challenge import challenge
 from ilsvrc_replay.papers.published import find, published
 
@@ -17,7 +22,7 @@ ENOUGH_CLASSES = 50  # with fewer, hardly any image can be wrong by top-5
 
 
 class View(NamedTuple):
-    """A way to draw the curve: `title` of its switch, of its `axis`, and a `note` on what it leaves out."""
+    """A way to measure the errors: the `title` of its switch and of its `axis`, and a `note` on what is left out."""
 
     key: str
     title: str
@@ -26,6 +31,8 @@ class View(NamedTuple):
 
 
 class Curve(NamedTuple):
+    """What is drawn in a view."""
+
     view: View
     points: list[Row]  # x, err, low, high, series, name, says, protocol, order; where the name stands
     rules: list[Row]  # err, name: horizontal lines
@@ -33,9 +40,45 @@ class Curve(NamedTuple):
     top: float  # of the axis
 
 
-def classes(baseline: Row) -> int:
-    """How many classes the data set has: guessing one of K errs in 1 - 1/K."""
-    return round(100 / (100 - baseline["chance_top1_err"]))
+def chart(results: Results) -> Chart:
+    shown = views(results)
+    specs = {
+        view.key: spec(
+            draw(curve(results, view), results.rows, results.protocol),
+            f"Error of the nets over the years: {view.axis}",
+        )
+        for view in shown
+    }
+    return Chart(
+        key="history",
+        heading="The curve",
+        specs=specs,
+        legend="Show the error as",
+        options={view.key: view.title for view in shown},
+        notes={view.key: view.note for view in shown},
+        label="Chart: error over the years. Tab goes through its points.",
+        caption=caption(results),
+        figures={"history": specs[shown[0].key]},
+    )
+
+
+def caption(results: Results) -> Markup:
+    human = challenge().human
+    ensembles = any(row["kind"] == "ensemble" for row in results.rows)
+    return Markup(
+        "<b>Three kinds of figures that must not be mixed up.</b> Diamonds are the famous headlines: <em>ensembles</em>"
+        " of several nets and many crops, on the <em>hidden test set</em> of ImageNet; a line joins each year's winner."
+        " Triangles are the papers' own errors of <em>one net</em>, on ImageNet's <em>validation set</em>. Both were"
+        " published. Circles were measured here, on the test images of {dataset}, with bars of 95&#8239;% confidence"
+        "{squares}; a thin line joins the steps of the history that are judged below.{by_protocol} Where one net counts"
+        " as 1, the bars leave its own uncertainty out. “A person” is {human} of ImageNet ({table})."
+    ).format(
+        dataset=results.study.dataset.name,
+        squares="; squares are ensembles of those nets" if ensembles else "",
+        by_protocol=results.by_protocol,
+        human=human.of,
+        table=human.table,
+    )
 
 
 def first_net(rows: list[Row]) -> Row | None:
@@ -44,11 +87,11 @@ def first_net(rows: list[Row]) -> Row | None:
     return next((row for row in dated if row["headline_top5_err"]), dated[0] if dated else None)
 
 
-def views(board: dict[str, Any]) -> list[View]:
-    """The views that this board allows, the one to show first at the head."""
-    few = classes(board["baseline"]) < ENOUGH_CLASSES
-    first, measure = first_net(board["rows"]), "top-1" if few else "top-5"
-    note = f"Measured top-5 errors are not drawn: with {classes(board['baseline'])} classes they say nothing."
+def views(results: Results) -> list[View]:
+    """The views that this board allows, first the one that the page opens with."""
+    few = results.classes < ENOUGH_CLASSES
+    first, measure = first_net(results.rows), "top-1" if few else "top-5"
+    note = f"Measured top-5 errors are not drawn: with {results.classes} classes they say nothing."
     top5 = View("top5", "top-5", "top-5 error, %", note if few else "")
     top1 = View("top1", "top-1", "top-1 error, %", "The famous headlines are top-5 errors and do not stand here.")
     if first is None or not first[f"{measure.replace('-', '')}_err"]:
@@ -62,9 +105,9 @@ def views(board: dict[str, Any]) -> list[View]:
     return [relative, top1, top5] if few else [top5, relative, top1]
 
 
-def draw(board: dict[str, Any], view: View) -> Curve:
-    """The curve in one view, over all protocols of the board; names stand only at the net of each step."""
-    rows, few = board["rows"], classes(board["baseline"]) < ENOUGH_CLASSES
+def curve(results: Results, view: View) -> Curve:
+    """The curve in one view, by all protocols of the board; of the nets measured here, those of the steps are named."""
+    board, rows, few = results.board, results.rows, results.classes < ENOUGH_CLASSES
     first = first_net(rows)
     where = positions(rows)
     points = []
@@ -75,14 +118,14 @@ def draw(board: dict[str, Any], view: View) -> Curve:
         points += measured(board, where, view.key, first, "top1" if view.key == "top1" or few else "top5")
     years = [round(point["x"]) for point in points] or [2012]
     top = 1.1 * max([point["high"] or point["err"] for point in points], default=1.0)
-    curve = Curve(view, points, rules(board, view.key, first), (min(years), max(years)), top)
+    found = Curve(view, points, rules(board, view.key, first), (min(years), max(years)), top)
     for size in SIZES:
-        name_points(curve, size)
-    return curve
+        name_points(found, size)
+    return found
 
 
 def positions(rows: list[Row]) -> dict[str, float]:
-    """Where an entry stands on the axis of years: those of a year side by side, in the board's order."""
+    """The place of each entry on the axis of years: those of one year side by side, in the board's order."""
     years = {row["entry"]: row["year"] for row in rows if row["year"]}
     many, seen, where = Counter(years.values()), Counter(), {}
     for entry, year in years.items():
@@ -97,7 +140,7 @@ def point(x: float, err: float, series: str, name: str, says: str, **more: Any) 
 
 
 def headlines(base: float | None) -> list[Row]:
-    """The line of the winners, and beside it the famous numbers that did not win; nothing without a base."""
+    """The winners, and famous results that did not win; errors in units of `base`, no points without one."""
     if not base:
         return []
     found = [
@@ -125,7 +168,7 @@ def says(net: str, year: int, error: float, of: str, table: str) -> str:
 
 
 def papers(rows: list[Row], where: dict[str, float], view: str, first: Row | None) -> list[Row]:
-    """The papers' own figures for one net, for the nets of the board."""
+    """The papers' own errors of one net, for the nets of the board."""
     measure = "top1_err" if view == "top1" else "top5_err"
     base = first[f"single_{measure}"] if view == "relative" else 1.0
     found = {}
@@ -143,11 +186,12 @@ def papers(rows: list[Row], where: dict[str, float], view: str, first: Row | Non
 
 
 def series_here(row: Row) -> str:
+    """The legend of a measured row's points."""
     return f"measured here on {row['dataset']}, {'ensemble' if row['kind'] == 'ensemble' else 'one net'}"
 
 
 def measured(board: dict[str, Any], where: dict[str, float], view: str, first: Row | None, measure: str) -> list[Row]:
-    """The board's own errors with their intervals; those of the steps are named and joined by `order`."""
+    """The errors measured here, with their intervals; nets of the steps have a name, and an `order` in the line."""
     found = []
     for row in board["rows"]:
         if row["entry"] not in where:
@@ -171,12 +215,13 @@ def measured(board: dict[str, Any], where: dict[str, float], view: str, first: R
 
 
 def unit(rows: list[Row], first: Row, protocol: str) -> Row:
-    """The first net's row under this protocol, or as it is where it was not tested by that."""
+    """The row that counts as 1: the first net's under this protocol, or any row of it if it was not tested by that."""
     same = (row for row in rows if row["entry"] == first["entry"] and row["kind"] == "single")
     return next((row for row in same if row["protocol"] == protocol), first)
 
 
 def rules(board: dict[str, Any], view: str, first: Row | None) -> list[Row]:
+    """The horizontal lines to compare with: a linear classifier's error, or a person's."""
     human, linear = challenge().human.top5_err, board["baseline"]["linear_top1_err"]
     if view == "top1":
         return [{"err": linear, "name": f"a linear classifier on the same images {linear:.2f}"}]
@@ -185,25 +230,69 @@ def rules(board: dict[str, Any], view: str, first: Row | None) -> list[Row]:
 
 
 def name_points(curve: Curve, size: str) -> None:
-    """Lay out the names in a chart of `size`, in each protocol's clear of all marks of that protocol."""
+    """Find places for the names in a chart of `size`: for each protocol, clear of all marks that it shows."""
     (width, height), (low, high) = SIZES[size], curve.years
 
     def at(x: float, error: float) -> tuple[float, float]:
         return (x - low + 0.6) / (high - low + 1.2) * width, (1 - error / curve.top) * height
 
     words = [(at(low, rule["err"])[1], 6.0 * len(rule["name"])) for rule in curve.rules]
-    lines = [Space(0, y - 14, wide, y) for y, wide in words]
-    # The protocol that the page opens with comes last: published points, which all protocols share, fit it best.
+    lines = [Rectangle(0, y - 14, wide, y) for y, wide in words]
+    # The protocol that the page opens with comes last: it decides the places of the published points, which all share.
     for protocol in reversed(dict.fromkeys(point["protocol"] for point in curve.points if "protocol" in point)):
         shown = [point for point in curve.points if point.get("protocol") in (None, protocol)]
         marks = [around(*at(point["x"], point["err"])) for point in shown]
         for point in shown:
             if point["high"] is not None:
                 (x, bottom), (_, top) = at(point["x"], point["low"]), at(point["x"], point["high"])
-                marks.append(Space(x - 2, top, x + 2, bottom))
+                marks.append(Rectangle(x - 2, top, x + 2, bottom))
         for series in (HEADLINE, None):
             chain = [point for point in shown if "order" in point and (point["series"] == HEADLINE) == bool(series)]
             ends = [at(point["x"], point["err"]) for point in sorted(chain, key=lambda point: point["order"])]
             marks += [box for one, other in pairwise(ends) for box in along(one, other)]
         named = [point for point in shown if point["name"]]
         attach(named, size, [at(point["x"], point["err"]) for point in named], [*lines, *marks])
+
+
+def draw(curve: Curve, rows: list[Row], protocol: str) -> alt.LayerChart:
+    """Points of three kinds, with a line through the winners and one through this study's steps."""
+    param, chosen = of_protocol(protocol)
+    here = list(dict.fromkeys(series_here(row) for row in sorted(rows, key=lambda row: row["kind"] == "ensemble")))
+    present = [name for name in (HEADLINE, PAPER, *here) if any(p["series"] == name for p in curve.points)]
+    looks = {HEADLINE: (INK, "diamond"), PAPER: (BLUE, "triangle-down")}
+    looks |= dict(zip(here, ((VERMILLION, "circle"), (VERMILLION, "square")), strict=False))
+    low, high = curve.years
+    x = alt.X("x:Q").scale(domain=[low - 0.6, high + 0.6], nice=False)
+    x = x.axis(values=list(range(low, high + 1)), format="d", title=None, grid=False)
+    y = alt.Y("err:Q").scale(domain=[0, curve.top], nice=False).title(curve.view.axis)
+    color = alt.Color("series:N", title=None).scale(domain=present, range=[looks[name][0] for name in present])
+    shape = alt.Shape("series:N", title=None).scale(domain=present, range=[looks[name][1] for name in present])
+    base = alt.Chart(table(curve.points)).transform_filter(chosen).encode(x=x, y=y)
+    published, own = base.transform_filter("!isValid(datum.protocol)"), base.transform_filter("isValid(datum.protocol)")
+    layers = [
+        joined(published, INK),
+        joined(own, VERMILLION),
+        own.mark_rule(opacity=0.6, strokeWidth=1.4, color=VERMILLION, aria=False).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_point(filled=True, size=66, opacity=1).encode(
+            color=color, shape=shape, tooltip="says:N", description="says:N"
+        ),
+        *names(published, INK),
+        *names(own, VERMILLION),
+    ]
+    if curve.rules:
+        lines = alt.Chart(table(curve.rules))
+        layers[:0] = [
+            lines.mark_rule(strokeDash=[4, 4], opacity=0.6, aria=False).encode(y="err:Q"),
+            lines.mark_text(align="left", dx=4, dy=-7, opacity=0.8, aria=False).encode(
+                x=alt.value(0), y="err:Q", text="name:N"
+            ),
+        ]
+    return wide(alt.layer(*layers).add_params(param), 330)
+
+
+def joined(base: alt.Chart, color: str) -> alt.Chart:
+    """A line through the points that have a place in an order."""
+    line = base.transform_filter("isValid(datum.order)").mark_line(
+        strokeWidth=1.6, opacity=0.55, color=color, aria=False
+    )
+    return line.encode(order="order:Q", detail="protocol:N")

@@ -1,4 +1,4 @@
-"""The points of the history's curve, of the committed quick study by its single crop."""
+"""The points of the errors over the years, of the committed quick study by its single crop."""
 
 from __future__ import annotations
 
@@ -8,22 +8,32 @@ from typing import Any
 import pytest
 
 from ilsvrc_replay import files
-from ilsvrc_replay.page import history
-from ilsvrc_replay.page.history import HEADLINE, PAPER
+from ilsvrc_replay.page.chart import Results
+from ilsvrc_replay.page.charts import error_by_year
+from ilsvrc_replay.page.charts.error_by_year import HEADLINE, PAPER, View
+from ilsvrc_replay.params import load_study
 
-BOARD = Path(__file__).parents[2] / "results/quick/leaderboard.json"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def board() -> dict[str, Any]:
-    board = files.read_json(BOARD)
+    board = files.read_json(ROOT / "results/quick/leaderboard.json")
     return board | {"rows": [row for row in board["rows"] if row["protocol"] == "single_crop"]}
+
+
+def results(board: dict[str, Any]) -> Results:
+    return Results(load_study(ROOT / "pipelines/studies/quick.yaml"), board, [])
+
+
+def views(board: dict[str, Any]) -> list[View]:
+    return error_by_year.views(results(board))
 
 
 def points(board: dict[str, Any], key: str, series: str | None) -> list[dict[str, Any]]:
     """The points of a series in a view; None stands for what was measured."""
-    view = next(view for view in history.views(board) if view.key == key)
-    found = history.draw(board, view).points
+    view = next(view for view in views(board) if view.key == key)
+    found = error_by_year.curve(results(board), view).points
     return [point for point in found if (point["series"] == series if series else point["high"] is not None)]
 
 
@@ -32,7 +42,7 @@ def with_classes(board: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def test_in_the_relative_view_every_series_starts_with_one(board: dict[str, Any]) -> None:
-    assert [view.key for view in history.views(board)] == ["relative", "top1", "top5"]
+    assert [view.key for view in views(board)] == ["relative", "top1", "top5"]
     for series in (HEADLINE, PAPER, None):
         alexnet = [point for point in points(board, "relative", series) if point["says"].lower().startswith("alexnet")]
         assert [round(point["err"], 2) for point in alexnet] == [1.0]
@@ -59,13 +69,13 @@ def test_headlines_stand_only_where_top_5_is_the_measure(board: dict[str, Any]) 
 def test_top_5_is_measured_only_where_there_are_classes_enough(board: dict[str, Any]) -> None:
     assert points(board, "top5", None) == []
     many = with_classes(board, 200)
-    assert [view.key for view in history.views(many)] == ["top5", "relative", "top1"]
+    assert [view.key for view in views(many)] == ["top5", "relative", "top1"]
     assert [point["err"] for point in points(many, "top5", None)] == [row["top5_err"] for row in many["rows"]]
 
 
 def test_a_study_without_history_still_has_its_curve(board: dict[str, Any]) -> None:
     rows = [row | {"year": None, "architecture": "timm/vit_base_patch16_224"} for row in board["rows"]]
-    assert [view.key for view in history.views(board | {"rows": rows})] == ["top5", "top1"]
+    assert [view.key for view in views(board | {"rows": rows})] == ["top5", "top1"]
     assert points(board | {"rows": rows}, "top1", None) == []
 
 

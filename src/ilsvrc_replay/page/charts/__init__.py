@@ -1,0 +1,9 @@
+"""The charts of the page, one a module, with all that the page says of it.
+
+To add a chart, write a module with `chart(results: Results) -> Chart | None`, None for a study that has nothing to
+draw, and add it to CHARTS.
+"""
+
+from ilsvrc_replay.page.charts import change_by_step, error_by_cost, error_by_year, training_curves
+
+CHARTS = (error_by_year, change_by_step, error_by_cost, training_curves)  # in the page's order

@@ -16,7 +16,7 @@ from ilsvrc_replay.runtime.launcher import Launcher
 FILES = """
 import resource, runpy, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
-sys.argv = {argv!r}
+sys.argv, sys.path = {argv!r}, ["pipelines", *sys.path]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 MEMORY = """
@@ -26,7 +26,7 @@ from ilsvrc_replay.training import fit
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * resource.getpagesize() + {limit}
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-sys.argv = {argv!r}
+sys.argv, sys.path = {argv!r}, ["pipelines", *sys.path]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 

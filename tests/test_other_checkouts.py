@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clone import Clone, stages_run
+from clone import IDENTITY, Clone, stages_run
 
 EDITED = "src/ilsvrc_replay/metrics.py"
 
@@ -73,10 +73,10 @@ def test_an_experiment_in_a_folder_of_its_own_has_the_edited_codes_result(clone:
     before, right = in_workspace(clone.folder), true(clone.folder)
     assert before - right > 1
     edit(clone.folder)
-    clone.run("dvc", "exp", "run", f"--{way}", "-n", "edited", "evaluate@alexnet-0")
+    clone.run("dvc", "exp", "run", f"--{way}", "-n", "edited", "evaluate@alexnet-0", **IDENTITY)
     clone.run("git", "checkout", "-q", "src")
     if way == "queue":
-        clone.run("dvc", "queue", "start")
+        clone.run("dvc", "queue", "start", **IDENTITY)
         wait_for_the_queue(clone)
     name = clone.run("git", "for-each-ref", "--format=%(refname)", "refs/exps/**/edited").strip()
     assert "k + 3" in clone.run("git", "show", f"{name}:{EDITED}")

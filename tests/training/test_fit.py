@@ -45,6 +45,26 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
     assert made["a"][2] != made["c"][2]
 
 
+@pytest.mark.parametrize("init", ["paper", "he", "glorot", "orthogonal"])
+def test_a_seed_decides_the_initial_weights(study: Callable[..., Study], packed: Packed, init: str) -> None:
+    run = resolve(study("googlenet", init=init), "net")
+    first, again, other = (fit.set_up(run, seed, packed).learner.net.state_dict() for seed in (0, 0, 1))
+    drawn = [name for name, tensor in first.items() if tensor.ndim > 1]  # biases start as constants
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not any(torch.equal(first[name], other[name]) for name in drawn)
+
+
+@pytest.mark.parametrize(
+    "draws", [{"flip": True}, {"crop": {"kind": "pad"}}, {"crop": {"kind": "area"}}, {"photometric": 0.4}], ids=str
+)
+def test_a_seed_decides_how_images_are_augmented(study: Callable[..., Study], packed: Packed, draws: dict) -> None:
+    run, index = resolve(study(**draws), "net"), torch.arange(32)
+    views = [fit.set_up(run, seed, packed).training.view for seed in (0, 0, 1)]
+    first, again, other = (view(packed.images("train")[:32], index, 0) for view in views)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
 def test_batch_normalisation_and_auxiliary_classifiers_train(study: Callable[..., Study], packed: Packed) -> None:
     resnet, job = train(study("resnet50", epochs=0.2), packed)
     assert resnet.stem[0][1].num_batches_tracked == job.learner.steps

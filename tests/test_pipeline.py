@@ -95,7 +95,7 @@ def test_the_notebooks_run_on_a_fresh_study_and_leave_it_as_it_is(clone: Clone) 
         for notebook in notebooks
     }
     assert drawn["leaderboard"] == 2
-    assert drawn["errors"] >= 4  # how many galleries have an image in them depends on the nets
+    assert drawn["errors"] >= 2  # how many galleries have an image in them depends on the nets
     clone.run("git", "checkout", "-q", "notebooks")
     assert clone.run("git", "status", "--porcelain") == ""
 

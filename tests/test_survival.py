@@ -99,7 +99,7 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_weights(clone: Clone) -> None
 def test_a_terminated_training_is_never_taken_for_a_finished_one(clone: Clone) -> None:
     before = clone.lock()["train@alexnet-0"]
     clone.set("entries.alexnet.epochs", 500.0)
-    process = clone.start("dvc", "repro", "--single-item", "train@alexnet-0")
+    process = clone.start("dvc", "repro", "train@alexnet-0")
     said = read_until(process, " epoch ")
     trainer = subprocess.check_output(["pgrep", "-g", str(process.pid), "-f", "^python pipelines/train.py"])
     os.kill(int(trainer), signal.SIGTERM)

@@ -45,7 +45,7 @@ def test_in_the_relative_view_every_series_starts_with_one(board: dict[str, Any]
     assert [view.key for view in views(board)] == ["relative", "top1", "top5"]
     for series in (HEADLINE, PAPER, None):
         alexnet = [point for point in points(board, "relative", series) if point["says"].lower().startswith("alexnet")]
-        assert [round(point["err"], 2) for point in alexnet] == [1.0]
+        assert round(alexnet[0]["err"], 2) == 1.0  # the net itself; an ensemble of its seeds may follow
 
 
 def test_measured_points_are_the_boards_with_their_intervals(board: dict[str, Any]) -> None:
@@ -57,7 +57,8 @@ def test_measured_points_are_the_boards_with_their_intervals(board: dict[str, An
             row["top1_err_high"],
         )
         assert abs(point["x"] - row["year"]) < 0.5
-    assert len({point["x"] for point in measured}) == len(measured), "no net hides another"
+    at = {(row["entry"], point["x"]) for row, point in zip(board["rows"], measured, strict=True)}
+    assert len({x for _, x in at}) == len(at), "no net hides another"
 
 
 def test_headlines_stand_only_where_top_5_is_the_measure(board: dict[str, Any]) -> None:

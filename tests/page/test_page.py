@@ -144,7 +144,7 @@ def test_a_phone_scrolls_down_only(chrome: Browser, results: Path, scheme: str) 
 
 
 def test_the_same_inputs_give_the_same_bytes_in_any_folder(clone: Clone, results: Path, tmp_path: Path) -> None:
-    for name in ("data/viewer", "metrics", "pipelines", "results", "runs"):
+    for name in ("data/viewer", "metrics", "pipelines", "resolved", "results", "runs", "src"):
         shutil.copytree(clone.folder / name, tmp_path / name)
     shutil.copy(clone.folder / "params.yaml", tmp_path)
     for made in ("index.html", "curves.csv"):

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ilsvrc_replay.evaluation import evaluation
+from ilsvrc_replay.evaluation import evaluate
 from ilsvrc_replay.files import write_json
 from ilsvrc_replay.layers.architecture import Architecture, Normalisation
 from ilsvrc_replay.layers.blocks import LocalResponseNorm, window_sum
@@ -123,9 +123,9 @@ def test_training_and_test_feed_the_same(
     run: Run = resolve(asked, "net")
     job = set_up(asked, packed)
     net = fit.run(job)
-    save_file({key: tensor.contiguous() for key, tensor in net.state_dict().items()}, tmp_path / evaluation.WEIGHTS)
-    write_json(tmp_path / evaluation.RECORD, job.record)
-    evaluation.evaluate(run, packed, tmp_path, tmp_path / "predictions.npz")
+    save_file({key: tensor.contiguous() for key, tensor in net.state_dict().items()}, tmp_path / evaluate.WEIGHTS)
+    write_json(tmp_path / evaluate.RECORD, job.record)
+    evaluate.evaluate(run, packed, tmp_path, tmp_path / "predictions.npz")
     found = np.load(tmp_path / "predictions.npz")["validation_images"]
     with torch.no_grad():
         expected = net(fed(job)).softmax(1)

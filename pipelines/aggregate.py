@@ -22,7 +22,7 @@ def main() -> None:
     alone = predictions.wrong_by_entry(study, PREDICTIONS)
     ensembles, together = predictions.wrong_by_ensemble(study, PREDICTIONS)
     runs = {entry: load_run(Path("resolved/train") / f"{entry}.json") for entry in study.entries}
-    board = build_board(study, runs, table.rows(study, metrics, ensembles), alone)
+    board = build_board(study, runs, table.rows(study, metrics, ensembles), alone, baseline)
     results = Path("results") / study.study
     render.write(results, study, runs, board, baseline)
     wrong_images.write(results / wrong_images.FILE, predictions.labels_tested(study, PREDICTIONS), alone | together)

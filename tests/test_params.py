@@ -65,6 +65,9 @@ def test_every_study_is_valid_and_named_like_its_file(path: Path) -> None:
         ({"seeds": []}, "seeds is []: list should have at least 1 item"),
         ({"entries.alexnet": None}, "entries.alexnet is None: input should be a valid dictionary"),
         ({"entries.Alex Net": {}}, "entries.Alex Net"),
+        ({"steps": [["alexnet", "alexnte"]]}, "steps: there is no entry 'alexnte'"),
+        ({"steps": [["alexnet", "alexnet"]]}, "steps: [alexnet, alexnet] leads from an entry to itself"),
+        ({"steps": [["alexnet"]]}, "steps.0 is ['alexnet']: list should have at least 2 items"),
         ({"study": "../else"}, "study is '../else': string should match pattern"),
     ],
 )

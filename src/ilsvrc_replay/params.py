@@ -80,6 +80,9 @@ class Study(Strict):
     compact: Literal[1, 2, 4, 8, 16] = Field(1, description="factor by which every net's total stride is lowered")
     defaults: Defaults = Defaults()
     entries: dict[Name, Entry] = Field(min_length=1)
+    steps: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] | None = Field(
+        None, description="pairs of entries, earlier and later, whose change is judged; null: the history's"
+    )
 
     @model_validator(mode="after")
     def seeds_differ(self) -> Study:
@@ -110,6 +113,15 @@ class Study(Strict):
             for member in ensemble.members:
                 if member not in self.entries:
                     raise ValueError(f"evaluation.ensembles.{name}.members: there is no entry {member!r}")
+        return self
+
+    @model_validator(mode="after")
+    def steps_join_entries(self) -> Study:
+        for before, after in self.steps or ():
+            if missing := {before, after} - self.entries.keys():
+                raise ValueError(f"steps: there is no entry {min(missing)!r}")
+            if before == after:
+                raise ValueError(f"steps: [{before}, {after}] leads from an entry to itself")
         return self
 
     def entry(self, name: str) -> Entry:

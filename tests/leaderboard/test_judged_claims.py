@@ -16,7 +16,7 @@ from ilsvrc_replay.recipes.resolve import resolve_all
 from ilsvrc_replay.run import Recipe
 
 
-def wrong(share: float, images: int = 5000, seeds: int = 2) -> np.ndarray:
+def wrong(share: float, images: int = 5000, seeds: int = 3) -> np.ndarray:
     """Masks (S, N) with this share of images wrong, the first ones: nested between nets, as real errors mostly are."""
     return np.stack([np.arange(images) < share * images] * seeds)
 

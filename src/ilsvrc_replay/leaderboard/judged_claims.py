@@ -12,7 +12,7 @@ from ilsvrc_replay.papers.evidence import Evidence
 from ilsvrc_replay.papers.run_claims import RunClaim, run_claims
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import Run
-from ilsvrc_replay.statistics.intervals import paired_change, sign
+from ilsvrc_replay.statistics.comparisons import compare, too_few
 
 Wrong = Callable[[str, str], np.ndarray]  # entry and protocol to which images each seed has wrong, (S, N)
 
@@ -42,7 +42,7 @@ def measure(claim: RunClaim, wrong: Wrong) -> Evidence:
     gains, figures = [], []
     for protocol in claim.protocols:
         masks = wrong(first, protocol), wrong(second, protocol)
-        low, high = paired_change(*masks)
+        low, high = (-np.inf, np.inf) if too_few(*masks) else compare(*masks)[1:3]
         gains.append((low, high))
         errors = [100 * mask.mean() for mask in masks]
         figures.append(
@@ -56,9 +56,9 @@ def holds(claim: RunClaim, changes: list[tuple[float, float]]) -> bool | None:
     """Whether the claim holds; None if that is not resolved. `changes`, by protocol, are the intervals of the second
     entry's error minus the first's, in points."""
     if claim.order_of:
-        signs = [sign(low, high) for low, high in changes]
+        signs = [int(low > 0) - int(high < 0) for low, high in changes]
         return None if 0 in signs else signs[0] != signs[1]
     ((low, high),) = changes
     if claim.margin is not None:
         return True if low > -claim.margin else False if high < -claim.margin else None
-    return {1: True, -1: False, 0: None}[sign(low, high)]
+    return True if low > 0 else False if high < 0 else None

@@ -8,7 +8,10 @@ from typing import Any
 
 from ilsvrc_replay import files
 from ilsvrc_replay.evaluation.protocols import TRAINING, VALIDATION, tested_on
+from ilsvrc_replay.leaderboard import steps
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, PARAMS_FILE, RUNS_FILE, STEP_COLUMNS, Board, Row
+from ilsvrc_replay.leaderboard.floors import shortfall
+from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import Run
 
@@ -75,9 +78,8 @@ def findings(rows: list[Row], baseline: dict[str, Any]) -> list[str]:
     """The rows that a linear classifier beats: no failure of the study, but no success either."""
     found = []
     for row in rows:
-        if row["top1_err"] >= baseline["linear_top1_err"] and tested_on(row["protocol"])[0] == "test":
-            chance = row["top1_err_high"] >= baseline["chance_top1_err"]
-            what = "did not leave chance" if chance else "is not better than the linear classifier"
+        what = shortfall(row["top1_err"], row["top1_err_high"], baseline, row["protocol"])
+        if what and tested_on(row["protocol"])[0] == "test":
             found.append(
                 f"- **{row['entry']}** ({row['protocol']}) {what} by the recipe `{row['recipe']}` at this length."
             )
@@ -92,38 +94,59 @@ def history(board: Board) -> list[str]:
         "",
         "## The steps of the history",
         "",
-        "| step | protocol | top-1 error % | change in points (95 %) | McNemar's p | error, first net = 1: here |"
-        " published | verdict |",
-        "|---|---|---:|---:|---:|---:|---:|---|",
-    ]
-    for step in board.steps:
-        cells = (
-            f"{step['before']} → {step['after']}",
-            step["protocol"],
-            f"{step['before_top1_err']:.2f} → {step['after_top1_err']:.2f}",
-            f"{step['change']:+.2f} ({step['change_low']:+.2f} to {step['change_high']:+.2f})",
-            f"{step['mcnemar_p']:.2g}",
-            "" if step["relative_err"] is None else f"{step['relative_err']:.2f}",
-            "" if step["relative_headline"] is None else f"{step['relative_headline']:.2f}",
-            step["verdict"],
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    scope = "A verdict holds for these nets at this width and length of training"
-    if any(row["seeds"] == 1 for row in board.rows):
-        scope += "; with one seed its interval knows the chance of the images, not that of another seed"
-    lines += [
+        "| step | protocol | top-1 error % | change in points (95 %) | p | p, Holm | P(later errs less) |"
+        " published, one net: top-5 | verdict |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---|",
+        *(f"| {' | '.join(step_cells(step))} |" for step in board.steps),
         "",
-        "History fell at every step: *reproduced* is a fall here too, *reversed* a rise, both with 95 % confidence, and"
-        f" *not resolved* is neither. {scope}.",
+        HOW_JUDGED,
     ]
+    if any(step["mcnemar_p"] is not None for step in board.steps):
+        lines += ["", FEW_SEEDS]
     for agreement in board.orders:
-        lines += [
-            "",
-            f"Kendall's tau between this order ({agreement['protocol']}) and that of the published headlines, over"
-            f" {len(agreement['entries'])} nets: {agreement['tau']:+.2f}"
-            f" ({agreement['tau_low']:+.2f} to {agreement['tau_high']:+.2f}); 1 is the same order, 0 none.",
-        ]
+        lines += ["", order_sentence(agreement)]
     return lines
+
+
+HOW_JUDGED = (
+    "In history the error of the challenge's entries fell at every step. A step is judged from three seeds of both nets"
+    " on, by Welch's t over the seeds with the share of the variance that is the images', and Holm's correction over"
+    f" all steps at 5 %: *{steps.AS_IN_HISTORY}* is a fall here too, *{steps.REVERSED}* a rise, *{NOT_RESOLVED}* is"
+    " neither. Intervals and p are of each step alone. A net that does not beat the linear classifier is not judged."
+    " Verdicts hold for these nets at this width and length of training."
+)
+FEW_SEEDS = (
+    "With fewer than three seeds p is McNemar's exact one, of the first seeds' two weight files, not of the two nets."
+)
+
+
+def step_cells(step: Row) -> tuple[str, ...]:
+    """A step as the cells of its row in Markdown; what was not measured is empty."""
+    low, high = step["change_low"], step["change_high"]
+    published = [step["before_published"], step["after_published"]]
+    p, alone = step["p"], step["mcnemar_p"]
+    return (
+        f"{step['before']} → {step['after']}",
+        step["protocol"],
+        f"{step['before_top1_err']:.2f} → {step['after_top1_err']:.2f}",
+        f"{step['change']:+.2f}" + ("" if low is None else f" ({low:+.2f} to {high:+.2f})"),
+        f"{p:.2g}" if p is not None else "" if alone is None else f"McNemar {alone:.2g}",
+        "" if step["p_holm"] is None else f"{step['p_holm']:.2g}",
+        "" if step["better"] is None else f"{step['better']:.2f}",
+        " → ".join("–" if error is None else f"{error}" for error in published),
+        step["verdict"],
+    )
+
+
+def order_sentence(agreement: Row) -> str:
+    """How far the order of the nets agrees with that of their papers' single nets."""
+    untrained = ", ".join(agreement["untrained"])
+    without = f" Left out, as they did not train: {untrained}." if untrained else ""
+    return (
+        f"Kendall's tau between the order of the single nets here ({agreement['protocol']}) and that of their papers'"
+        f" own single nets by top-5 error, each by its paper's protocol, over {len(agreement['entries'])} nets:"
+        f" {agreement['tau']:+.2f}, p = {agreement['p']:.2g} by all permutations; 1 is the same order, 0 none.{without}"
+    )
 
 
 def decided(board: Board) -> list[str]:

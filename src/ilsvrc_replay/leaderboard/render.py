@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ilsvrc_replay import files
+from ilsvrc_replay import files, search
 from ilsvrc_replay.evaluation.protocols import TRAINING, VALIDATION, tested_on
-from ilsvrc_replay.leaderboard import steps
+from ilsvrc_replay.leaderboard import steps, tunings
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, PARAMS_FILE, RUNS_FILE, STEP_COLUMNS, Board, Row
 from ilsvrc_replay.leaderboard.floors import shortfall
 from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED
@@ -17,9 +17,11 @@ from ilsvrc_replay.run import Run
 
 
 def write(folder: Path, study: Study, runs: Mapping[str, Run], board: Board, baseline: dict[str, Any]) -> None:
-    """Write leaderboard.csv, .json and .md, steps.csv, measured.csv, the params and the resolved runs into `folder`."""
+    """Write the board into `folder`: leaderboard.csv, .json and .md, a table for each of its other parts, the params
+    and the resolved runs."""
     files.write_text(folder / "leaderboard.csv", files.as_csv(board.rows))
     files.write_text(folder / "steps.csv", files.as_csv(board.steps, STEP_COLUMNS))
+    files.write_text(folder / "tuning.csv", files.as_csv(board.tuning, search.COLUMNS))
     files.write_text(folder / "measured.csv", files.as_csv(board.claims, CLAIM_COLUMNS))
     files.write_json(folder / "leaderboard.json", {"study": study.study, "baseline": baseline, **board._asdict()})
     files.write_json(folder / PARAMS_FILE, study.model_dump(exclude_unset=True))
@@ -46,6 +48,7 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
         f" {baseline['linear_top1_err']:.2f} %; top-5 {baseline['chance_top5_err']:.1f} %"
         f" and {baseline['linear_top5_err']:.2f} %.",
         f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson for one seed, over seeds for several.",
+        *tunings.sentences(board.tuning, study),
         *reductions(study, rows),
         *findings(rows, baseline),
         *history(board),

@@ -12,7 +12,7 @@ from ilsvrc_replay.page.chart import Chart, Results
 from ilsvrc_replay.page.drawing import GREEN, GREY, INK, VERMILLION, of_protocol, spec, table, wide
 
 VERDICTS = {AS_IN_HISTORY: GREEN, NOT_RESOLVED: GREY, REVERSED: VERMILLION, "not judged": INK}
-SHAPES = ["triangle-left", "circle", "triangle-right", "stroke"]
+SHAPES = ["triangle-left", "circle", "triangle-right", "cross"]
 
 
 def chart(results: Results) -> Chart | None:

@@ -10,6 +10,7 @@ from ilsvrc_replay.leaderboard import render, steps
 from ilsvrc_replay.leaderboard.board import STEP_COLUMNS, Board
 from ilsvrc_replay.leaderboard.build import build_board
 from ilsvrc_replay.leaderboard.floors import trained
+from ilsvrc_replay.leaderboard.judged_claims import Findings
 from ilsvrc_replay.params import Study
 
 IMAGES = 10_000
@@ -62,7 +63,7 @@ def test_other_images_are_neither_a_step_nor_a_failure() -> None:
         for name, share in (("alexnet", 0.5), ("vgg16", 0.4))
         for protocol in ("single_crop", *OTHER_IMAGES)
     }
-    board = build_board(made, {}, [], masks, BASELINE)
+    board = build_board(made, {}, [], Findings(masks, BASELINE, {}.get))
     assert {step["protocol"] for step in board.steps} == {"single_crop"}
     rows = [{"entry": "alexnet", "recipe": "era", "protocol": name, "top1_err": 90.0, "top1_err_high": 91.0}
             for name in ("single_crop", *OTHER_IMAGES)]  # fmt: skip
@@ -130,11 +131,11 @@ def test_holms_correction_is_over_the_steps_of_all_protocols() -> None:
         for name, share in (("alexnet", 0.1055), ("vgg16", 0.1))
         for protocol in ("single_crop", "ten_crop")
     }
-    both = build_board(made, {}, [], masks, BASELINE).steps
+    both = build_board(made, {}, [], Findings(masks, BASELINE, {}.get)).steps
     assert [row["p_holm"] for row in both] == [pytest.approx(2 * row["p"], rel=0.01) for row in both]
     assert [row["verdict"] for row in both] == ["not resolved"] * 2
     alone = {key: mask for key, mask in masks.items() if key[2] == "ten_crop"}
-    (row,) = build_board(made, {}, [], alone, BASELINE).steps
+    (row,) = build_board(made, {}, [], Findings(alone, BASELINE, {}.get)).steps
     assert row["verdict"] == "resolved, as in history"
 
 

@@ -29,7 +29,7 @@ STEP_COLUMNS = (
 )
 
 
-CLAIM_COLUMNS = ("id", "claim", "verdict", "figure", "source", "caveat")
+CLAIM_COLUMNS = ("id", "claim", "verdict", "figure", "published", "source", "caveat")
 
 
 class Board(NamedTuple):

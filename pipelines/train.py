@@ -19,6 +19,7 @@ def main() -> None:
     entry, seed = chosen_run(__doc__)
     run, name = load_run(Path("tuning") / entry / "run.json"), run_name(entry, seed)
     packed = packed_data.load(Path("data/packed") / read_json(Path("resolved/prepare.json"))["dataset"]["name"])
+    packed = packed.redrawn(seed)
     world = ALONE if run.weights else processes.join(run.compute)
     if run.weights:
         weights, record = pretrained.set_up(run, seed, packed)

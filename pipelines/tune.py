@@ -37,6 +37,7 @@ def searched(run: Run) -> None:
     from ilsvrc_replay.training import processes
 
     packed = packed_data.load(Path("data/packed") / files.read_json(Path("resolved/prepare.json"))["dataset"]["name"])
+    packed = packed.redrawn(run.search.seed)
     world = processes.join(run.compute)
     name, mark = f"{run.entry}.tune", fingerprint(run.model_dump(), packed.meta["sha256"])
     if world.rank:

@@ -45,6 +45,7 @@ def test_mlflow_has_the_study_with_its_runs(clone: Clone) -> None:
         "results/params.json",
         "results/runs.json",
         "results/steps.csv",
+        "results/tuning.csv",
         "results/wrong.npz",
     ]
     assert sorted(child.info.run_name for child in children) == sorted(f"{name}-0" for name in NETS)

@@ -89,7 +89,8 @@ def test_what_a_stage_has_loaded_is_what_its_text_tells(stage: str, clone: Clone
 
 def code(clone: Clone, stage: str) -> set[str]:
     """The sources that the resolved files of a stage name, as paths in the package."""
-    patterns = [path.replace("${item.entry}", "*") for path in STAGES[stage] if path.startswith("resolved/")]
+    listed = [path for path in STAGES[stage] if path.startswith(("resolved/", "tuning/"))]
+    patterns = [path.replace("${item.entry}", "*") for path in listed]
     paths = [path for pattern in patterns for path in clone.folder.glob(pattern) if path.is_file()]
     found = [json.loads(path.read_text()) for path in paths]
     return {path for content in found for path in content.get("code", {})}

@@ -107,3 +107,16 @@ def test_another_share_or_grid_searches_again_and_only_that_entry(clone: Clone) 
     clone.set("tuning", {"share": 0.4})
     ran = stages_run(clone.run("dvc", "repro", "train"))
     assert ran == ["resolve", "tune@alexnet", "train@alexnet-0"], "the search is part of a run's record"
+
+
+def test_a_search_in_vain_stops_its_own_entry_alone(clone: Clone) -> None:
+    clone.run("git", "checkout", "-q", "params.yaml")
+    clone.run("dvc", "checkout", "-q", "--force")
+    clone.set(f"{ENTRY}.lr", {"search": [1e29, 1e30]})
+    clone.set("entries.zfnet.lr", {"search": [0.001, 0.002]})
+    said = clone.run("replay", "run", "--jobs", "2", code=1)
+    log = ".scratch/logs/tune@alexnet.log"
+    assert f"error: failed: tune@alexnet (what it said: {log}); the others are done" in said
+    assert "zfnet  lr 0.00" in said
+    assert "zfnet-0  single_crop: top-1 error" in said
+    assert "alexnet-0" not in said

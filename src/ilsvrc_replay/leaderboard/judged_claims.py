@@ -138,11 +138,7 @@ def describe(claim: RunClaim, runs: Mapping[str, Run], made: Measured, p: float,
         text = f"{change.change:+.2f} points ({change.low:+.2f} to {change.high:+.2f}; {claim.protocol})"
     named = ", ".join(f"{entry} {size}" for entry, size in zip(claim.entries, sizes, strict=True))
     against = f" against a gain of {claim.margin:g} points" if claim.margin else ""
-    parts = [
-        f"{named}: {text}, p = {p:.2g} by Holm{against}",
-        *chosen(claim, runs),
-        *([made.remark] if made.remark else []),
-    ]
+    parts = [f"{named}: {text}, p = {p:.2g} by Holm{against}", *chosen(claim, runs), made.remark]
     if weak:
         deviations = [float(values.std(ddof=1)) for values in (made.first, made.second)]
         needed = seeds_needed(float(change.change) + (claim.margin or 0), *deviations, made.image_variance)

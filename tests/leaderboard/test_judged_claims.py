@@ -171,14 +171,17 @@ def test_holms_correction_is_over_all_claims_of_a_study() -> None:
     assert smoothing(10.0, 10.48)["verdict"] == "seen", "alone"
 
 
-def test_the_study_of_claims_looks_into_every_claim() -> None:
-    study = load_study("pipelines/studies/claims.yaml")
-    assert len(study.seeds) >= 5
-    rows = judge(study, lambda _: 10.0)
-    assert list(rows) == list(run_claims())
-    assert all(study.grids(entry) for entry in study.entries), "every arm has its own best rate"
-    text = render.decided(Board([], [], [], list(rows.values())))
-    assert len([line for line in text if line.startswith("| ")]) == len(rows) + 1
+def test_the_studies_of_claims_look_into_every_claim() -> None:
+    found = []
+    for name in ("claims-depth", "claims"):
+        study = load_study(f"pipelines/studies/{name}.yaml")
+        assert len(study.seeds) >= 5
+        assert all(study.grids(entry) for entry in study.entries), "every arm has its own best rate"
+        rows = judge(study, lambda _: 10.0)
+        text = render.decided(Board([], [], [], list(rows.values())))
+        assert len([line for line in text if line.startswith("| ")]) == len(rows) + 1
+        found += rows
+    assert found == list(run_claims())
 
 
 def test_a_study_without_those_entries_looks_into_none() -> None:

@@ -36,17 +36,13 @@ def measure(before: np.ndarray, after: np.ndarray, reason: str | None = None) ->
 
 def settle(rows: list[Row], fell: str, rose: str) -> list[Row]:
     """The rows with verdicts, of all those without one together: `fell`, `rose` or NOT_RESOLVED."""
-    open_rows = [row for row in rows if not row["verdict"]]
-    adjusted = iter(holm([row["p"] for row in open_rows]))
-    words = {True: fell, False: rose}
-    settled = []
-    for row in rows:
-        if not row["verdict"]:
-            p = next(adjusted)
-            verdict = words[row["change"] < 0] if p < LEVEL else NOT_RESOLVED
-            row = row | {"p_holm": significant(p), "verdict": verdict}  # noqa: PLW2901
-        settled.append(row)
-    return settled
+    adjusted = iter(holm([row["p"] for row in rows if not row["verdict"]]))
+    return [row if row["verdict"] else row | decided(row["change"], next(adjusted), fell, rose) for row in rows]
+
+
+def decided(change: float, p: float, fell: str, rose: str) -> Row:
+    """The corrected p of a change, and the verdict that follows from both."""
+    return {"p_holm": significant(p), "verdict": NOT_RESOLVED if p >= LEVEL else fell if change < 0 else rose}
 
 
 def is_judged(verdict: str) -> bool:

@@ -5,13 +5,14 @@ from pathlib import Path
 import beside  # noqa: F401
 
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard import predictions, render, table, wrong_images
+from ilsvrc_replay.leaderboard import predictions, render, table, tunings, wrong_images
 from ilsvrc_replay.leaderboard.build import build_board
+from ilsvrc_replay.leaderboard.judged_claims import Findings
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.run import load_run, run_name
 from ilsvrc_replay.runtime.stage import run_stage
 
-PREDICTIONS = Path("predictions")
+PREDICTIONS, TUNING = Path("predictions"), Path("tuning")
 
 
 def main() -> None:
@@ -21,12 +22,19 @@ def main() -> None:
     baseline = files.read_json(Path("data/packed") / study.dataset.name / "baseline.json")
     alone = predictions.wrong_by_entry(study, PREDICTIONS)
     ensembles, together = predictions.wrong_by_ensemble(study, PREDICTIONS)
-    runs = {entry: load_run(Path("resolved/train") / f"{entry}.json") for entry in study.entries}
-    board = build_board(study, runs, table.rows(study, metrics, ensembles), alone)
+    runs = {entry: load_run(TUNING / entry / "run.json") for entry in study.entries}
+    findings = Findings(alone, baseline, lambda entry: [curve(entry, seed) for seed in study.seeds])
+    board = build_board(study, runs, table.rows(study, metrics, ensembles), findings)
+    board = board._replace(tuning=tunings.read(study, TUNING))
     results = Path("results") / study.study
     render.write(results, study, runs, board, baseline)
     wrong_images.write(results / wrong_images.FILE, predictions.labels_tested(study, PREDICTIONS), alone | together)
     print(f"{results}: {len(board.rows)} rows of {len(names)} runs")
+
+
+def curve(entry: str, seed: int) -> list[dict[str, float]]:
+    rows = files.read_csv(Path("runs") / run_name(entry, seed) / "curves.csv")
+    return [{key: float(value) for key, value in row.items()} for row in rows]
 
 
 if __name__ == "__main__":

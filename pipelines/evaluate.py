@@ -19,7 +19,7 @@ def main() -> None:
     entry, seed = chosen_run(__doc__)
     run, name = load_run(Path("resolved/evaluate") / f"{entry}.json"), run_name(entry, seed)
     dataset = Dataset.model_validate(files.read_json(Path("resolved/acquire.json"))["dataset"])
-    packed = packed_data.load(Path("data/packed") / dataset.name)
+    packed = packed_data.load(Path("data/packed") / dataset.name).redrawn(seed)
     predictions = Path("predictions") / f"{name}.npz"
 
     def originals() -> LabelledFiles:

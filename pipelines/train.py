@@ -17,8 +17,9 @@ from ilsvrc_replay.training import fit, outputs, pretrained, processes
 
 def main() -> None:
     entry, seed = chosen_run(__doc__)
-    run, name = load_run(Path("resolved/train") / f"{entry}.json"), run_name(entry, seed)
+    run, name = load_run(Path("tuning") / entry / "run.json"), run_name(entry, seed)
     packed = packed_data.load(Path("data/packed") / read_json(Path("resolved/prepare.json"))["dataset"]["name"])
+    packed = packed.redrawn(seed)
     world = ALONE if run.weights else processes.join(run.compute)
     if run.weights:
         weights, record = pretrained.set_up(run, seed, packed)

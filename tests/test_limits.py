@@ -67,10 +67,12 @@ def test_a_disk_that_takes_no_more(clone: Clone, stage: str, named: str) -> None
 def test_a_memory_that_is_used_up(clone: Clone, key: str, value: int, stage: str) -> None:
     clone.set(key, value)
     clone.run("python", "pipelines/resolve.py")
+    clone.run("python", "pipelines/tune.py", "--entry", "alexnet")
     line = limited(clone, MEMORY, 60_000_000, f"pipelines/{stage}.py", "--entry", "alexnet", "--seed", "0")
     assert line == f"error: out of memory: lower {key}, which is {value}"
     clone.run("git", "checkout", "-q", "params.yaml")
     clone.run("python", "pipelines/resolve.py")
+    clone.run("python", "pipelines/tune.py", "--entry", "alexnet")
 
 
 @pytest.mark.parametrize(

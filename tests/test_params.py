@@ -61,6 +61,22 @@ def test_every_study_is_valid_and_named_like_its_file(path: Path) -> None:
         ({"seeds": []}, "seeds is []: list should have at least 1 item"),
         ({"entries.alexnet": None}, "entries.alexnet is None: input should be a valid dictionary"),
         ({"entries.Alex Net": {}}, "entries.Alex Net"),
+        ({"entries.alexnet.lr": {"search": [0.1]}}, "entries.alexnet.lr.search is [0.1]: list should have at least 2"),
+        ({"entries.alexnet.lr": {"serch": [0.1, 0.2]}}, "entries.alexnet.lr.search is missing"),
+        ({"entries.alexnet.lr": {"search": [0.1, 0.2], "x": 1}}, "entries.alexnet.lr.x is not a known key; valid keys"),
+        ({"entries.alexnet.lr": {"search": [0.1, -0.2]}}, "entries.alexnet.lr.search.1 is -0.2: input should be great"),
+        ({"entries.alexnet.lr": {"search": [0.1, 0.1]}}, "entries.alexnet.lr: the same value stands there twice"),
+        ({"entries.alexnet.clip": {"search": [0.1, None]}}, "entries.alexnet.clip: null is no number to search"),
+        ({"entries.alexnet.epochs": {"search": [1.0, 2.0]}}, "entries.alexnet.epochs is {'search': [1.0, 2.0]}: input"),
+        (
+            {"defaults.weight_decay": {"search": [0.1, 0.2]}, "entries.alexnet.lr": {"search": [0.1, 0.2]}},
+            "entries.alexnet: lr and weight_decay are both searched: search one of them",
+        ),
+        ({"tuning": {"seed": 1}}, "tuning.seed: 1 is also one of seeds: give the search one of its own"),
+        ({"tuning": {"shre": 0.1}}, "tuning.shre is not a known key; did you mean share?"),
+        ({"steps": [["alexnet", "alexnte"]]}, "steps: there is no entry 'alexnte'"),
+        ({"steps": [["alexnet", "alexnet"]]}, "steps: [alexnet, alexnet] leads from an entry to itself"),
+        ({"steps": [["alexnet"]]}, "steps.0 is ['alexnet']: list should have at least 2 items"),
         ({"study": "../else"}, "study is '../else': string should match pattern"),
     ],
 )
@@ -89,6 +105,16 @@ def test_an_entry_that_names_no_net_or_recipe_is_named(change: dict[str, Any], m
     with pytest.raises(StudyError) as caught:
         check(load_study(write(tmp_path / "params.yaml", change)))
     assert str(caught.value).startswith(message)
+
+
+def test_an_entrys_number_takes_the_place_of_a_search_for_all(tmp_path: Path) -> None:
+    search = {"search": [0.001, 0.002]}
+    change = {"defaults.lr": search, "entries.zfnet": {}, "entries.vgg16": {"weight_decay": {"search": [0.0, 0.1]}}}
+    study = load_study(write(tmp_path / "params.yaml", change | {"entries.vgg16.lr": 0.1}))
+    grids = {name: study.grids(name) for name in ("alexnet", "zfnet", "vgg16")}
+    assert grids == {"alexnet": {}, "zfnet": {"lr": [0.001, 0.002]}, "vgg16": {"weight_decay": [0.0, 0.1]}}
+    kept = study.model_dump(exclude_unset=True)
+    assert (kept["defaults"]["lr"], kept["entries"]["alexnet"]["lr"]) == (search, 0.002)
 
 
 def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:

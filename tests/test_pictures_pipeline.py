@@ -50,7 +50,7 @@ def test_weights_from_a_file_are_a_row_beside_it(clone: Clone) -> None:
     given = {"architecture": "alexnet", "recipe": "pretrained", "weights": "given.safetensors"}
     clone.set("entries.given", given)
     ran = stages_run(clone.run("dvc", "repro"))
-    assert sorted(ran) == ["aggregate", "evaluate@given-0", "page", "resolve", "train@given-0"]
+    assert sorted(ran) == ["aggregate", "evaluate@given-0", "page", "resolve", "train@given-0", "tune@given"]
     trained, given = clone.board()
     assert (trained["recipe"], given["recipe"]) == ("modern", "pretrained")
     assert trained["top1_err"] == given["top1_err"]

@@ -45,6 +45,7 @@ def test_mlflow_has_the_study_with_its_runs(clone: Clone) -> None:
         "results/params.json",
         "results/runs.json",
         "results/steps.csv",
+        "results/tuning.csv",
         "results/wrong.npz",
     ]
     assert sorted(child.info.run_name for child in children) == sorted(f"{name}-0" for name in NETS)
@@ -114,13 +115,15 @@ def test_notebooks_are_kept_without_outputs() -> None:
 def test_an_edit_of_one_entry_runs_its_stages_and_the_board(clone: Clone) -> None:
     clone.set("entries.alexnet.lr", 0.02)
     ran = stages_run(clone.run("dvc", "repro"))
-    assert ran == ["resolve", "train@alexnet-0", "evaluate@alexnet-0", "aggregate", "page"]
+    assert ran == ["resolve", "tune@alexnet", "train@alexnet-0", "evaluate@alexnet-0", "aggregate", "page"]
 
 
 def test_an_experiment_does_the_same_and_shows_beside_the_other(clone: Clone) -> None:
     clone.run("git", "checkout", "-q", ".")
     said = clone.run("dvc", "exp", "run", "-n", "faster", "-S", "entries.alexnet.lr=0.02")
-    assert set(stages_run(said)) <= {"resolve", "train@alexnet-0", "evaluate@alexnet-0", "aggregate", "page"}
+    assert set(stages_run(said)) <= {
+        *("resolve", "tune@alexnet", "train@alexnet-0", "evaluate@alexnet-0", "aggregate", "page")
+    }
     table = clone.run("dvc", "exp", "show", "--only-changed", "--csv").splitlines()
     header, rows = table[0].split(","), [line.split(",") for line in table[1:]]
     rate = header.index("entries.alexnet.lr")
@@ -128,7 +131,8 @@ def test_an_experiment_does_the_same_and_shows_beside_the_other(clone: Clone) ->
     assert any("faster" in row for row in rows)
     said = clone.run("replay", "compare", "HEAD", "faster")
     assert "entries.alexnet.lr  0.001 → 0.02" in said
-    assert "500 test images, paired by the image" in said
+    assert "500 test images" in said
+    assert "not judged: one seed" in said
     assert "unchanged, image by image: zfnet, googlenet" in said
     clone.run("git", "checkout", "-q", ".")
     clone.run("dvc", "checkout", "-q", "--force")
@@ -138,7 +142,7 @@ def test_an_edit_of_one_architecture_runs_the_entries_that_use_it(clone: Clone) 
     file = clone.folder / "src/ilsvrc_replay/nets/zfnet.py"
     file.write_text(file.read_text().replace("norm1=LocalResponseNorm()", "norm1=LocalResponseNorm(k=1.0)"))
     ran = stages_run(clone.run("dvc", "repro"))
-    assert ran == ["resolve", "train@zfnet-0", "evaluate@zfnet-0", "aggregate", "claims", "page"]
+    assert ran == ["resolve", "tune@zfnet", "train@zfnet-0", "evaluate@zfnet-0", "aggregate", "claims", "page"]
     clone.run("git", "checkout", "-q", "src")
 
 

@@ -54,9 +54,11 @@ def test_a_stage_lists_every_module_that_it_can_import(stage: str) -> None:
     assert unlisted(stage, sources.reached(DECISIVE, script(stage)), set()) == []
 
 
-@pytest.mark.parametrize("stage", ["acquire", "prepare", "train", "evaluate"])
+@pytest.mark.parametrize("stage", ["acquire", "prepare", "tune", "train", "evaluate"])
 def test_a_stage_lists_all_that_any_net_or_data_set_can_import(stage: str) -> None:
-    for room in {"acquire": ["datasets"], "prepare": ["datasets"], "train": ["nets"]}.get(stage, ["datasets", "nets"]):
+    for room in {"acquire": ["datasets"], "prepare": ["datasets"], "tune": ["nets"], "train": ["nets"]}.get(
+        stage, ["datasets", "nets"]
+    ):
         for path in (ROOT / SOURCE / room).glob("[a-z]*.py"):
             own = set(fingerprints.checksums(room, path.stem))
             assert unlisted(stage, sources.reached(DECISIVE, path), own) == [], path
@@ -87,7 +89,8 @@ def test_what_a_stage_has_loaded_is_what_its_text_tells(stage: str, clone: Clone
 
 def code(clone: Clone, stage: str) -> set[str]:
     """The sources that the resolved files of a stage name, as paths in the package."""
-    patterns = [path.replace("${item.entry}", "*") for path in STAGES[stage] if path.startswith("resolved/")]
+    listed = [path for path in STAGES[stage] if path.startswith(("resolved/", "tuning/"))]
+    patterns = [path.replace("${item.entry}", "*") for path in listed]
     paths = [path for pattern in patterns for path in clone.folder.glob(pattern) if path.is_file()]
     found = [json.loads(path.read_text()) for path in paths]
     return {path for content in found for path in content.get("code", {})}
@@ -95,7 +98,7 @@ def code(clone: Clone, stage: str) -> set[str]:
 
 def test_what_the_pipeline_lists_exists() -> None:
     paths = {path for stage in PIPELINE["stages"].values() for path in stage["deps"]}
-    made = ("data/", "metrics", "predictions", "resolved", "results/", "runs")
+    made = ("data/", "metrics", "predictions", "resolved", "results/", "runs", "tuning")
     assert [path for path in sorted(paths) if not path.startswith(made) and not (ROOT / path).exists()] == []
     outs = str([stage.get("outs", []) + stage.get("metrics", []) for stage in PIPELINE["stages"].values()])
     assert [path for path in sorted(paths) if path.startswith(made) and path.split("/")[0] not in outs] == []
@@ -106,21 +109,23 @@ INERT_FILES = [  # of rooms that decide nothing, and of data sets that the study
     *("errors.py", "cli.py", "datasets/cifar10.py"),
 ]
 TRAIN, EVALUATE = {f"train@{net}-0" for net in NETS}, {f"evaluate@{net}-0" for net in NETS}
+TUNE = {f"tune@{net}" for net in NETS}  # trainings follow where it passes on another run
 TOUCHED = [  # an edit, and the stages that run after it; those that follow them run if their results are others
-    ("recipes/recipes.yaml", "label_smoothing: 0.0", "label_smoothing: 0.3", TRAIN | {"claims", "aggregate"}),
+    ("recipes/recipes.yaml", "label_smoothing: 0.0", "label_smoothing: 0.3", TUNE | {"claims"}),
     ("recipes/recipes.yaml", "epochs: 70.0", "epochs: 71.0", {"claims"}),  # of an era recipe that no entry has
-    ("models/registry.py", "", "", TRAIN | EVALUATE | {"claims"}),
-    ("models/counting.py", "", "", TRAIN | EVALUATE | {"claims"}),
-    ("nets/alexnet.py", "", "", {"train@alexnet-0", "evaluate@alexnet-0", "claims", "aggregate"}),
-    ("input/seeding.py", "", "", TRAIN | EVALUATE),
-    ("training/schedule.py", "", "", TRAIN),
-    ("metrics.py", "", "", TRAIN | EVALUATE | {"prepare", "aggregate"}),
-    ("run.py", "", "", TRAIN | EVALUATE | {"claims", "aggregate", "page"}),
-    ("datasets/digits.py", "", "", {"acquire", "prepare", "aggregate"}),
+    ("models/registry.py", "", "", TUNE | TRAIN | EVALUATE | {"claims"}),
+    ("models/counting.py", "", "", TUNE | TRAIN | EVALUATE | {"claims"}),
+    ("nets/alexnet.py", "", "", {"tune@alexnet", "evaluate@alexnet-0", "claims"}),
+    ("input/seeding.py", "", "", TUNE | TRAIN | EVALUATE),
+    ("training/schedule.py", "", "", TUNE | TRAIN),
+    ("search.py", "", "", TUNE | {"aggregate", "page"}),
+    ("metrics.py", "", "", TUNE | TRAIN | EVALUATE | {"prepare", "aggregate"}),
+    ("run.py", "", "", TUNE | TRAIN | EVALUATE | {"claims", "aggregate", "page"}),
+    ("datasets/digits.py", "", "", {"acquire", "prepare"}),
     ("originals/manifest.py", "", "", {"acquire", "prepare"} | EVALUATE),
     ("claims/about_vgg.py", "", "", {"claims"}),
     ("papers/net_claims.yaml", "", "", {"claims"}),
-    ("papers/published.yaml", "", "", {"aggregate", "page"}),
+    ("papers/published.yaml", "", "", {"aggregate", "claims", "page"}),
     ("papers/run_claims.yaml", "", "", {"aggregate"}),
     ("page/document.py", "", "", {"page"}),
 ]
@@ -166,10 +171,10 @@ def outdated(clone: Clone, **environment: str) -> set[str]:
 @pytest.mark.parametrize(
     ("library", "stages"),
     [
-        ("torch", {"prepare", "aggregate"} | TRAIN | EVALUATE),
-        ("pytorch-lightning", {"aggregate"} | TRAIN),
-        ("pillow", {"prepare", "aggregate", "page", "viewer"} | EVALUATE),
-        ("altair", {"aggregate", "page", "viewer"}),
+        ("torch", {"prepare", "aggregate"} | TUNE | EVALUATE),
+        ("pytorch-lightning", TUNE),
+        ("pillow", {"prepare", "page", "viewer"} | EVALUATE),
+        ("altair", {"page", "viewer"}),
         ("mlflow", set()),
     ],
 )
@@ -207,7 +212,7 @@ def test_a_value_of_a_recipe_touches_the_entries_that_have_it(
     clone.set("entries", ENTRIES)
     before = resolved(clone)
     with edited(clone, "recipes/recipes.yaml", old, new):
-        assert changed(before, resolved(clone)) == {f"train/{name}" for name in entries}
+        assert changed(before, resolved(clone)) == {f"tune/{name}" for name in entries}
 
 
 def test_another_file_of_weights_at_the_same_path_touches_its_entry(clone: Clone, tmp_path: Path) -> None:
@@ -215,7 +220,7 @@ def test_another_file_of_weights_at_the_same_path_touches_its_entry(clone: Clone
     clone.set("entries.mine", {"architecture": "alexnet", "recipe": "pretrained", "weights": weights})
     before = resolved(clone)
     Path(weights).write_bytes(Path(weights).read_bytes()[:-1] + b"\1")
-    assert changed(before, resolved(clone)) == {"train/mine", "evaluate/mine"}
+    assert changed(before, resolved(clone)) == {"tune/mine", "evaluate/mine"}
 
 
 def test_other_images_in_a_folder_of_the_users_touch_what_reads_them(clone: Clone, tmp_path: Path) -> None:
@@ -246,7 +251,8 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
 
 def test_a_source_that_is_edited_while_its_stage_runs_leaves_no_result(clone: Clone) -> None:
     clone.set("entries.alexnet.epochs", 0.5)
-    assert outdated(clone) == {"train@alexnet-0", "aggregate", "page"}
+    assert outdated(clone) == {"tune@alexnet", "aggregate", "page"}
+    clone.run("dvc", "repro", "--single-item", "tune@alexnet")
     lock = (clone.folder / "dvc.lock").read_bytes()
     stage = clone.start("dvc", "repro", "--single-item", "train@alexnet-0")
     read_until(stage, " epoch ")
@@ -259,7 +265,7 @@ def test_a_source_that_is_edited_while_its_stage_runs_leaves_no_result(clone: Cl
         assert "Traceback" not in said
         assert (clone.folder / "dvc.lock").read_bytes() == lock
         assert "train@alexnet-0" in outdated(clone)
-    clone.run("dvc", "checkout", "-q", "--force", "train@alexnet-0")
+    clone.run("dvc", "checkout", "-q", "--force", "tune@alexnet", "train@alexnet-0")
 
 
 def test_a_source_that_is_edited_after_it_was_resolved_is_not_run(clone: Clone) -> None:

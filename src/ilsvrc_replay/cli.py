@@ -47,8 +47,9 @@ def run_study(
     check_libraries(study)
     try:
         gpus = find(study.compute)
-        names = [run_name(entry, seed) for entry, seed in study.runs]
-        launcher.Launcher(jobs or launcher.default_jobs(study.compute, gpus), gpus).run(names)
+        runs = {entry: [run_name(entry, seed) for seed in study.seeds] for entry in study.entries}
+        searches = [entry for entry in study.entries if study.grids(entry)]
+        launcher.Launcher(jobs or launcher.default_jobs(study.compute, gpus), gpus).run(runs, searches)
     except KeyboardInterrupt:
         typer.echo("error: stopped; what was finished is kept, run again to go on", err=True)
         raise typer.Exit(130) from None

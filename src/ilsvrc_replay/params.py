@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import Field, ValidationError, create_model, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, create_model, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from ilsvrc_replay.datasets import Dataset
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation.protocols import PROTOCOLS
-from ilsvrc_replay.run import Activation, Compact, Compute, Crop, Net, Recipe, Schedule, Seed, Strict
+from ilsvrc_replay.run import Activation, Compact, Compute, Crop, Net, Recipe, Schedule, Seed, Share, Strict
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Protocol = Annotated[str, Field(pattern=f"^({'|'.join(PROTOCOLS)})(@[1-9][0-9]*)?$")]  # @N: first N test images alone
@@ -32,6 +32,33 @@ class Evaluation(Strict):
     ensembles: dict[Name, EnsembleParams] = Field(default_factory=dict)
 
 
+class Grid(Strict):
+    """Values of which stage tune chooses the one with the lowest error on validation images."""
+
+    search: Annotated[list[Any], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def values_differ(self) -> Grid:
+        if len(set(self.search)) != len(self.search):
+            raise ValueError("the same value stands there twice")
+        if None in self.search:
+            raise ValueError("null is no number to search")
+        return self
+
+
+def searchable(annotation: Any) -> Any:
+    """A number, or a Grid of such numbers."""
+    numbers = create_model("Grid", __base__=Grid, search=(Annotated[list[annotation], Field(min_length=2)], ...))
+    either = Annotated[annotation, Tag("<number>")] | Annotated[numbers, Tag("<grid>")]
+    return Annotated[either, Discriminator(lambda value: "<grid>" if isinstance(value, (dict, Grid)) else "<number>")]
+
+
+def is_number(annotation: Any) -> bool:
+    """Whether a field holds a number, or a number or nothing."""
+    found = [get_args(part)[0] if get_origin(part) is Annotated else part for part in get_args(annotation)]
+    return bool({int, float} & {annotation, *found})
+
+
 def optional(model: type[Strict], required: tuple[str, ...] = ()) -> dict[str, Any]:
     """The fields of `model` as those of a part of it: all but `required` may be left out, and then are not set."""
     return {
@@ -42,10 +69,14 @@ def optional(model: type[Strict], required: tuple[str, ...] = ()) -> dict[str, A
 
 PartialSchedule = create_model("PartialSchedule", __base__=Strict, **optional(Schedule, ("kind",)))
 PartialCrop = create_model("PartialCrop", __base__=Strict, **optional(Crop, ("kind",)))
+# How long a net trains is its budget, which nothing chooses.
+SEARCHABLE = [name for name, field in Recipe.model_fields.items() if is_number(field.annotation) and name != "epochs"]
 PartialRecipe = create_model(
     "PartialRecipe",
     __base__=Strict,
-    **optional(Recipe) | {"schedule": (PartialSchedule, None), "crop": (PartialCrop, None)},
+    **optional(Recipe)
+    | {name: (searchable(kind), default) for name, (kind, default) in optional(Recipe).items() if name in SEARCHABLE}
+    | {"schedule": (PartialSchedule, None), "crop": (PartialCrop, None)},
 )
 
 
@@ -71,20 +102,33 @@ class Entry(Defaults):
     compact: Compact | None = Field(None, description="factor by which the total stride is lowered; null: the study's")
 
 
+class Tuning(Strict):
+    """How stage tune looks for the values that an entry has as `{search: [...]}`: the same for all."""
+
+    share: Share = Field(0.3, description="of the entry's epochs for which it trains with each value")
+    seed: Seed = Field(1000, description="of these trainings; none of the study's")
+
+
 class Study(Strict):
     study: Name
     dataset: Dataset
     compute: Compute = Compute()
     evaluation: Evaluation
     seeds: list[Seed] = Field(min_length=1)
+    tuning: Tuning = Tuning()
     compact: Literal[1, 2, 4, 8, 16] = Field(1, description="factor by which every net's total stride is lowered")
     defaults: Defaults = Defaults()
     entries: dict[Name, Entry] = Field(min_length=1)
+    steps: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] | None = Field(
+        None, description="pairs of entries, earlier and later, whose change is judged; null: the history's"
+    )
 
     @model_validator(mode="after")
     def seeds_differ(self) -> Study:
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds: the same seed stands there twice")
+        if self.tuning.seed in self.seeds:
+            raise ValueError(f"tuning.seed: {self.tuning.seed} is also one of seeds: give the search one of its own")
         published = [name for name in self.entries if self.recipe(name) == "pretrained"]
         if published and len(self.seeds) > 1:
             raise ValueError(f"seeds: {published[0]} has published weights, which know no seeds: give one seed")
@@ -112,6 +156,22 @@ class Study(Strict):
                     raise ValueError(f"evaluation.ensembles.{name}.members: there is no entry {member!r}")
         return self
 
+    @model_validator(mode="after")
+    def one_value_is_searched(self) -> Study:
+        for name in self.entries:
+            if len(keys := list(self.grids(name))) > 1:
+                raise ValueError(f"entries.{name}: {' and '.join(keys)} are both searched: search one of them")
+        return self
+
+    @model_validator(mode="after")
+    def steps_join_entries(self) -> Study:
+        for before, after in self.steps or ():
+            if missing := {before, after} - self.entries.keys():
+                raise ValueError(f"steps: there is no entry {min(missing)!r}")
+            if before == after:
+                raise ValueError(f"steps: [{before}, {after}] leads from an entry to itself")
+        return self
+
     def entry(self, name: str) -> Entry:
         """The entry called `name`. Raises StudyError that names those there are."""
         if name not in self.entries:
@@ -127,6 +187,13 @@ class Study(Strict):
         """The value of `key` for an entry: its own where it gives one, else the study's default."""
         entry = self.entry(name)
         return getattr(entry if key in entry.model_fields_set else self.defaults, key)
+
+    def grids(self, name: str) -> dict[str, list[int | float]]:
+        """The values to choose from, by key of an entry's recipe."""
+        if self.recipe(name) == "pretrained":
+            return {}
+        given = {key: self.given(name, key) for key in SEARCHABLE}
+        return {key: value.search for key, value in given.items() if isinstance(value, Grid)}
 
     def net(self, name: str) -> Net:
         """The net of an entry."""
@@ -167,7 +234,8 @@ def load_study(path: Path | str = "params.yaml") -> Study:
 
 def explain(error: Any) -> str:
     """One line for the first of pydantic's errors: the key, what is wrong with it, and the nearest valid one."""
-    *parents, key = [str(part) for part in error["loc"]] or ["the file"]
+    parts = [str(part) for part in error["loc"] if part not in ("<number>", "<grid>")]
+    *parents, key = parts or ["the file"]
     where = ".".join([*parents, key])
     if error["type"] == "extra_forbidden":
         valid = valid_keys(parents)
@@ -188,10 +256,13 @@ def valid_keys(parents: list[str]) -> list[str]:
         "dataset": Dataset,
         "compute": Compute,
         "evaluation": Evaluation,
+        "tuning": Tuning,
         "defaults": Defaults,
     }
     if not parents:
         return list(Study.model_fields)
+    if parents[-1] in SEARCHABLE:
+        return list(Grid.model_fields)
     if parents[:2] == ["evaluation", "ensembles"]:
         return list(EnsembleParams.model_fields)
     if parents[-1] in ("schedule", "crop"):

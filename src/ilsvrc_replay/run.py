@@ -136,14 +136,29 @@ class Testing(Strict):
     batch_size: int = Field(ge=1)
 
 
+class Search(Strict):
+    """How stage tune chose the recipe's value of `key`: of `values`, by the error on validation images after training
+    with each for a `share` of the epochs, with `seed`."""
+
+    key: str
+    values: list[int | float]
+    share: Share
+    seed: Seed
+
+
 class Run(Strict):
-    """An entry, resolved; with a seed it is a run. `recipe` is None for published weights, `testing` in what training
-    reads. `versions` are those of the libraries that decide bytes, `code` the checksums of the entry's own sources."""
+    """An entry, resolved; with a seed it is a run.
+
+    `recipe` is None for published weights, `testing` in what training reads. Until stage tune has run, `recipe` has the
+    first of the values to `search`. `versions` are those of the libraries that decide bytes, `code` the checksums of
+    the entry's own sources.
+    """
 
     entry: str
     net: Net
     recipe_name: str
     recipe: Recipe | None = None
+    search: Search | None = None
     weights: Weights | None = None
     compute: Compute
     testing: Testing | None = None
@@ -152,8 +167,14 @@ class Run(Strict):
 
     @property
     def decisive(self) -> dict[str, Any]:
-        """What distinguishes one trained net from another but the name: flat, keys joined by dots."""
-        return flatten(self.model_dump(include={"net", "recipe", "weights", "compute"}))
+        """What distinguishes one trained net from another but the name: flat, keys joined by dots. A value that was
+        searched counts by its search, since each of two nets that are treated alike has its own best."""
+        found = flatten(self.model_dump(include={"net", "recipe", "weights", "compute"}))
+        return found | ({f"recipe.{self.search.key}": self.search.model_dump()} if self.search else {})
+
+    def with_recipe(self, **values: Any) -> Run:
+        """The run with other values in its recipe."""
+        return self.model_copy(update={"recipe": self.recipe.model_copy(update=values)})
 
 
 def load_run(path: Path) -> Run:

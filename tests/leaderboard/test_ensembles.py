@@ -45,6 +45,13 @@ def test_the_seeds_of_every_entry_and_the_named_lists_are_ensembles() -> None:
     assert ensembles.of_study(several)[2].protocols(several) == ["single_crop"]  # what all members were tested by
 
 
+def test_images_of_which_each_seed_has_its_own_are_no_ensembles() -> None:
+    protocols = ["single_crop", "validation_images", "training_images@100", "ten_crop@100"]
+    several = study([0, 1], protocols=protocols)
+    (alexnet, _) = ensembles.of_study(several)
+    assert alexnet.protocols(several) == ["single_crop", "ten_crop@100"]
+
+
 def test_an_ensemble_has_a_row_beside_the_published_ensemble() -> None:
     made = study([0], ensembles={"both": {"members": ["alexnet", "vgg16"], "stands_for": "vgg16"}})
     errors = {"images": 10_000, "crop_pct": 1.0, "top1_err": 9.0, "top5_err": 1.0}

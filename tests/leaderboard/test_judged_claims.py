@@ -1,103 +1,223 @@
-"""Claims that a study's own runs decide."""
+"""What a study's own runs say on claims."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ilsvrc_replay.leaderboard import judged_claims, render
 from ilsvrc_replay.leaderboard.board import Board
+from ilsvrc_replay.leaderboard.judged_claims import Findings, steps_to
 from ilsvrc_replay.papers.run_claims import RunClaim, run_claims
 from ilsvrc_replay.params import Entry, Study, load_study
 from ilsvrc_replay.recipes.catalogue import of_net
 from ilsvrc_replay.recipes.resolve import resolve_all
-from ilsvrc_replay.run import Recipe
+from ilsvrc_replay.run import Recipe, Run
+
+BASELINE = {f"linear_{kind}top1_err": 60.0 for kind in ("", "train_", "val_")} | {"chance_top1_err": 90.0}
+SEEDS = 5
+Error = Callable[[str], float]
 
 
-def wrong(share: float, images: int = 5000, seeds: int = 2) -> np.ndarray:
-    """Masks (S, N) with this share of images wrong, the first ones: nested between nets, as real errors mostly are."""
-    return np.stack([np.arange(images) < share * images] * seeds)
+def wrong(error: float, sd: float = 0.3, images: int = 10_000, seeds: int = SEEDS) -> np.ndarray:
+    """Masks (S, N) with about this error in %, the first images of all: nested, as real errors mostly are."""
+    spread = sd * stats.norm.ppf((np.arange(seeds) + 0.5) / seeds)
+    return np.stack([np.arange(images) < round((error + each) / 100 * images) for each in spread])
 
 
-def trial(**kind: object) -> RunClaim:
-    return RunClaim.model_validate({"claim": "c", "source": "s", "protocols": ["single_crop"], "differ": {}} | kind)
+def curves(steps: float, seeds: int = SEEDS, length: int = 400) -> list[list[dict[str, float]]]:
+    """Curves of validations every 100 steps that fall along a line and pass 25 % after about so many steps."""
+    lasts = [steps * (1 + 0.03 * (seed - seeds // 2)) for seed in range(seeds)]
+    return [
+        [{"step": at, "val_top1_err": 25 - (at - last) / 10} for at in range(100, length + 1, 100)] for last in lasts
+    ]
 
 
-@pytest.mark.parametrize(
-    ("kind", "first", "second", "verdict"),
-    [
-        ({"lower": "a", "higher": "b"}, 0.10, 0.12, "true"),
-        ({"lower": "a", "higher": "b"}, 0.12, 0.10, "wrong"),
-        ({"lower": "a", "higher": "b"}, 0.10, 0.10, "not decided"),
-        ({"alike": ["a", "b"], "margin": 0.5}, 0.10, 0.0998, "true"),
-        ({"alike": ["a", "b"], "margin": 0.5}, 0.10, 0.12, "true"),  # the second is worse: it gains nothing
-        ({"alike": ["a", "b"], "margin": 0.5}, 0.12, 0.10, "wrong"),
-        ({"alike": ["a", "b"], "margin": 0.5}, 0.105, 0.10, "not decided"),
-    ],
-)
-def test_a_verdict_needs_an_interval_on_one_side(kind: dict, first: float, second: float, verdict: str) -> None:
-    errors = {"a": wrong(first), "b": wrong(second)}
-    found = judged_claims.measure(trial(**kind), lambda entry, _protocol: errors[entry])
-    assert found.verdict == verdict
-    assert f"a {100 * first:.2f} %, b {100 * second:.2f} %" in found.figure
+def pair(first: dict[str, Any], second: dict[str, Any]) -> Study:
+    return made({"vgg11": first, "vgg11_lrn": second})
 
 
-@pytest.mark.parametrize(
-    ("changes", "verdict"),
-    [((0.12, 0.08), "true"), ((0.12, 0.13), "wrong"), ((0.12, 0.10), "not decided")],
-)
-def test_an_order_depends_on_the_protocol_if_it_turns_round(changes: tuple[float, float], verdict: str) -> None:
-    errors = {"ten_crop": changes[0], "dense": changes[1]}
-    found = judged_claims.measure(
-        trial(order_of=["a", "b"], protocols=["ten_crop", "dense"]),
-        lambda entry, protocol: wrong(0.10 if entry == "a" else errors[protocol]),
-    )
-    assert found.verdict == verdict
-
-
-def test_the_study_of_claims_decides_every_claim() -> None:
-    study = load_study("pipelines/studies/claims.yaml")
-    rows = judged_claims.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1))
-    assert [row["id"] for row in rows] == list(run_claims())
-    text = render.decided(Board([], [], [], rows))
-    assert len([line for line in text if line.startswith("| ")]) == len(rows) + 1
-
-
-def test_a_study_without_those_entries_decides_none() -> None:
-    study: Study = load_study("pipelines/studies/miniature.yaml")
-    assert judged_claims.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1)) == []
-
-
-def test_entries_that_were_not_trained_alike_decide_nothing() -> None:
-    study: Study = load_study("pipelines/studies/quick.yaml")
-    study = study.model_copy(update={"entries": study.entries | {"resnet152": Entry(lr=0.004)}})
-    assert judged_claims.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1)) == []
-
-
-def judged(first: dict[str, Any], second: dict[str, Any], **entries: dict[str, Any]) -> list[str]:
-    """The claims that a study of resnet50 and resnet152, of these values, or of `entries` decides."""
-    study = Study.model_validate(
+def made(entries: dict[str, Any], **other: Any) -> Study:
+    return Study.model_validate(
         {
             "study": "test",
             "dataset": {"name": "digits"},
             "evaluation": {"protocols": ["single_crop"], "batch_size": 500},
-            "seeds": [0],
+            "seeds": list(range(SEEDS)),
             "defaults": {"recipe": "modern"},
-            "entries": entries or {"resnet50": first, "resnet152": second},
+            "entries": entries,
         }
+        | other
     )
-    rows = judged_claims.judge(study, resolve_all(study), lambda _entry, _protocol: wrong(0.1))
-    return [row["id"] for row in rows]
+
+
+def judge(study: Study, error: Error, speed: Error = lambda _: 250.0, **kinds: Any) -> dict[str, dict[str, str]]:
+    """The verdicts on a study whose entries have these errors, and reach 25 % after so many steps."""
+    masks = {
+        (entry, "single", protocol): wrong(error(entry), **kinds)
+        for entry in study.entries
+        for protocol in study.protocols(entry)
+    }
+    findings = Findings(masks, BASELINE, lambda entry: curves(speed(entry)))
+    return {row["id"]: row for row in judged_claims.judge(study, resolve_all(study), findings)}
+
+
+def smoothing(first: float, second: float, **kinds: Any) -> dict[str, str]:
+    """The verdict on label smoothing, if the smoothed net has the error `first`."""
+    entries = {"resnet18": {}, "resnet18-smoothed": {"architecture": "resnet18", "label_smoothing": 0.1}}
+    found = judge(made(entries), {"resnet18": second, "resnet18-smoothed": first}.get, **kinds)
+    return found["label-smoothing-helps"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"), [(10, 12, "seen"), (12, 10, "opposite"), (10, 10.2, "not seen")]
+)
+def test_one_net_errs_less_than_the_other(first: float, second: float, verdict: str) -> None:
+    row = smoothing(first, second)
+    assert row["verdict"] == verdict
+    assert f"resnet18-smoothed {first:.2f} %, resnet18 {second:.2f} %: {second - first:+.2f} points (" in row["figure"]
+    assert ("four times in five" in row["figure"]) == (verdict == "not seen")
+    assert row["published"] == "by 0.3 points in Inception-v2"
+
+
+@pytest.mark.parametrize(
+    ("plain", "normalised", "verdict"),
+    [(10, 9.8, "not seen"), (10, 10.3, "seen"), (10, 9.7, "not seen"), (10, 8.5, "opposite"), (10, 12, "seen")],
+)
+def test_a_gain_is_smaller_than_a_margin(plain: float, normalised: float, verdict: str) -> None:
+    found = judge(pair({}, {}), {"vgg11": plain, "vgg11_lrn": normalised}.get)
+    assert found["vgg-lrn-buys-nothing"]["verdict"] == verdict
+    exact = judge(pair({}, {}), {"vgg11": plain, "vgg11_lrn": normalised}.get, sd=0.02)["vgg-lrn-buys-nothing"]
+    assert exact["verdict"] == ("seen" if normalised > 9.6 else "opposite"), "with runs that hardly differ"
+
+
+def test_a_weak_experiment_says_how_many_seeds_it_would_take() -> None:
+    row = smoothing(10.0, 10.4, sd=0.4)
+    assert row["verdict"] == "not seen"
+    assert row["figure"].endswith("17 seeds would show this difference four times in five")
+    assert smoothing(10.0, 10.4, sd=0.4, seeds=25)["verdict"] == "seen"
+    hopeless = smoothing(10.0, 10.001, sd=0.4)
+    assert hopeless["figure"].endswith(
+        "more than 1,000 seeds or other images would show this difference four times in five"
+    )
+
+
+@pytest.mark.parametrize(("seeds", "reason"), [(1, "one seed"), (2, "two seeds")])
+def test_fewer_than_three_seeds_decide_nothing(seeds: int, reason: str) -> None:
+    row = smoothing(10, 20, seeds=seeds)
+    assert (row["verdict"], row["figure"]) == (f"not judged: {reason}", "")
+
+
+def test_nets_that_did_not_train_decide_nothing() -> None:
+    assert smoothing(61, 80)["verdict"] == "not judged: resnet18-smoothed and resnet18 did not train"
+    assert smoothing(10, 80)["verdict"] == "not judged: resnet18 did not train"
+
+
+ACTIVATIONS = {"alexnet": {}, "alexnet-tanh": {"architecture": "alexnet", "activation": "tanh"}}
+
+
+def faster(relu: float, tanh: float) -> dict[str, str]:
+    found = judge(made(ACTIVATIONS), lambda _: 10.0, {"alexnet": relu, "alexnet-tanh": tanh}.get)
+    return found["relu-learns-faster"]
+
+
+@pytest.mark.parametrize(
+    ("relu", "tanh", "verdict"), [(150, 300, "seen"), (300, 150, "opposite"), (250, 255, "not seen")]
+)
+def test_one_net_gets_there_in_fewer_steps(relu: float, tanh: float, verdict: str) -> None:
+    row = faster(relu, tanh)
+    assert row["verdict"] == verdict
+    logs = [[np.log(steps * (1 + 0.03 * (seed - 2))) for seed in range(SEEDS)] for steps in (relu, tanh)]
+    expected = stats.ttest_ind(logs[1], logs[0], equal_var=False).confidence_interval()
+    assert f"times as many ({np.exp(expected.low):.2f} to {np.exp(expected.high):.2f})" in row["figure"]
+    assert f"{tanh / relu:.2f} times as many" in row["figure"]
+
+
+def test_a_net_that_does_not_get_there_counts_with_its_whole_length() -> None:
+    row = faster(150, 800)
+    assert row["verdict"] == "seen"
+    assert f"{400 / 150:.2f} times as many" in row["figure"]
+    assert "5 of 5 runs of alexnet-tanh did not get there" in row["figure"]
+    row = faster(900, 800)
+    assert row["verdict"].startswith(
+        "not judged: 5 of 5 runs of alexnet did not get there; 5 of 5 runs of alexnet-tanh"
+    )
+    assert faster(50, 200)["verdict"] == "not judged: alexnet was there before its first validation"
+
+
+def test_steps_to_an_error_lie_on_a_line_between_two_validations() -> None:
+    curve = [
+        {"step": step, "val_top1_err": error} for step, error in ((100, 60.0), (200, 30.0), (300, 20.0), (400, 40.0))
+    ]
+    assert steps_to(curve, 25.0) == (250.0, True)
+    assert steps_to(curve, 20.0) == (300.0, True)
+    assert steps_to(curve, 60.0) == (None, True)
+    assert steps_to(curve, 10.0) == (400, False)
+
+
+def test_holms_correction_is_over_all_claims_of_a_study() -> None:
+    entries = ACTIVATIONS | {
+        "resnet18": {},
+        "resnet18-smoothed": {"architecture": "resnet18", "label_smoothing": 0.1},
+    }
+    error = {"resnet18": 10.48, "resnet18-smoothed": 10.0}
+    found = judge(made(entries), lambda entry: error.get(entry, 10.0), lambda _: 250.0)
+    assert found["label-smoothing-helps"]["verdict"] == "not seen"
+    assert smoothing(10.0, 10.48)["verdict"] == "seen", "alone"
+
+
+def test_the_study_of_claims_looks_into_every_claim() -> None:
+    study = load_study("pipelines/studies/claims.yaml")
+    assert len(study.seeds) >= 5
+    rows = judge(study, lambda _: 10.0)
+    assert list(rows) == list(run_claims())
+    assert all(study.grids(entry) for entry in study.entries), "every arm has its own best rate"
+    text = render.decided(Board([], [], [], list(rows.values())))
+    assert len([line for line in text if line.startswith("| ")]) == len(rows) + 1
+
+
+def test_a_study_without_those_entries_looks_into_none() -> None:
+    assert judge(load_study("pipelines/studies/miniature.yaml"), lambda _: 10.0) == {}
+
+
+def test_entries_that_were_not_trained_alike_decide_nothing() -> None:
+    study: Study = load_study("pipelines/studies/quick.yaml")
+    study = study.model_copy(
+        update={"entries": study.entries | {"vgg11": Entry(lr=0.002), "vgg11_lrn": Entry(lr=0.004)}}
+    )
+    assert judge(study, lambda _: 10.0) == {}
+
+
+LRN = ["vgg-lrn-buys-nothing"]
+
+
+def judged(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    """The claims that a study of vgg11 and vgg11_lrn, of these values, looks into."""
+    return list(judge(pair(first, second), lambda _: 10.0))
 
 
 def test_a_value_left_out_is_the_recipes() -> None:
-    assert of_net("modern", "resnet50")["lr"] == 0.005
-    assert judged({}, {"lr": 0.005}) == ["little-gain-beyond-50"]
-    assert judged({"lr": 0.005}, {}) == ["little-gain-beyond-50"]
+    assert of_net("modern", "vgg11")["lr"] == 0.005
+    assert judged({}, {"lr": 0.005}) == LRN
+    assert judged({"lr": 0.005}, {}) == LRN
     assert judged({}, {"lr": 0.01}) == []
-    assert judged({"lr": 0.01}, {"lr": 0.01}) == ["little-gain-beyond-50"]
+    assert judged({"lr": 0.01}, {"lr": 0.01}) == LRN
+
+
+def test_a_rate_of_each_nets_own_is_no_difference_if_both_searched_it_alike() -> None:
+    grid, other = {"search": [0.001, 0.002]}, {"search": [0.001, 0.004]}
+    study = pair({"lr": grid}, {"lr": grid})
+    runs = resolve_all(study)
+    runs["vgg11_lrn"] = runs["vgg11_lrn"].with_recipe(lr=0.002)
+    claim = run_claims()["vgg-lrn-buys-nothing"]
+    assert claim.fits(runs["vgg11"], runs["vgg11_lrn"])
+    assert judged_claims.chosen(claim, runs) == ["at lr 0.001 and 0.002, each its best of 2"]
+    assert judged({"lr": grid}, {"lr": other}) == []
+    assert judged({"lr": grid}, {"lr": 0.001}) == []
 
 
 OTHER = {  # a value of every key of a recipe that is not the modern one's
@@ -127,13 +247,13 @@ OTHER = {  # a value of every key of a recipe that is not the modern one's
 @pytest.mark.parametrize("key", Recipe.model_fields)
 def test_another_value_of_any_key_is_another_training(key: str) -> None:
     assert judged({key: OTHER[key]}, {}) == []
-    assert judged({key: OTHER[key]}, {key: OTHER[key]}) == ["little-gain-beyond-50"]
+    assert judged({key: OTHER[key]}, {key: OTHER[key]}) == LRN
 
 
 @pytest.mark.parametrize("change", [{"width": 0.5}, {"compact": 2}, {"activation": "tanh"}, {"recipe": "era"}], ids=str)
 def test_a_net_of_another_shape_or_recipe_is_another(change: dict[str, Any]) -> None:
     assert judged(change, {}) == []
-    assert judged(change, change) == ["little-gain-beyond-50"]
+    assert judged(change, change) == LRN
 
 
 @pytest.mark.parametrize(
@@ -144,7 +264,11 @@ def test_a_net_of_another_shape_or_recipe_is_another(change: dict[str, Any]) -> 
             {"resnet18": {}, "resnet18-smoothed": {"architecture": "resnet18", "label_smoothing": 0.1}},
             "label-smoothing-helps",
         ),
-        ({"alexnet": {}, "alexnet-tanh": {"architecture": "alexnet", "activation": "tanh"}}, "relu-learns-faster"),
+        (ACTIVATIONS, "relu-learns-faster"),
+        (
+            {"bn_inception": {}, "inception_no_bn": {"architecture": "inception_no_bn"}},
+            "batch-normalisation-learns-faster",
+        ),
         (
             {"googlenet": {}, "googlenet-no-auxiliaries": {"architecture": "googlenet", "auxiliary_weight": 0.0}},
             "auxiliary-classifiers-help",
@@ -152,17 +276,38 @@ def test_a_net_of_another_shape_or_recipe_is_another(change: dict[str, Any]) -> 
     ],
 )
 def test_a_name_decides_nothing_without_what_it_stands_for(entries: dict[str, dict], claim: str) -> None:
-    assert judged({}, {}, **entries) == [claim]
+    def claims(entries: dict[str, dict]) -> list[str]:
+        return list(judge(made(entries), lambda _: 10.0))
+
+    assert claims(entries) == [claim]
     first, second = entries
-    alike = {first: {}, second: {"architecture": first}}  # the second has the name alone
-    assert judged({}, {}, **alike) == []
-    assert judged({}, {}, **{first: {}, second: {"architecture": "resnet18"}}) == []
+    assert claims({first: {}, second: {"architecture": first}}) == []  # the second has the name alone
+    assert claims({first: {}, second: {"architecture": "resnet34"}}) == []
     others = {first: {"architecture": "resnet34"}, second: {**entries[second], "architecture": "resnet34"}}
-    assert judged({}, {}, **others) == []
+    assert claims(others) == []
 
 
-def test_a_claim_is_of_one_kind() -> None:
-    with pytest.raises(ValueError, match="a claim needs lower and higher, or alike and margin, or order_of"):
-        trial(lower="a")
-    with pytest.raises(ValueError, match="two with order_of"):
-        trial(order_of=["a", "b"])
+def trial(**kind: object) -> RunClaim:
+    values = {"claim": "c", "published": "p", "source": "s", "differ": {}}
+    return RunClaim.model_validate(values | kind)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"lower": "a", "protocol": "single_crop"},
+        {"lower": "a", "higher": "b", "alike": ["a", "b"], "margin": 0.5, "protocol": "single_crop"},
+        {"lower": "a", "higher": "b"},
+        {"lower": "a", "higher": "b", "protocol": "single_crop", "steps_to": 25.0},
+        {"alike": ["a", "b"], "margin": 0.5, "steps_to": 25.0},
+    ],
+)
+def test_a_claim_is_of_one_kind(kind: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="a claim needs"):
+        trial(**kind)
+
+
+def test_runs_that_differ_in_more_than_the_claim_do_not_fit() -> None:
+    claim = trial(lower="vgg11", higher="vgg11_lrn", protocol="single_crop", differ={"recipe.lr": [0.005, 0.01]})
+    runs: dict[str, Run] = resolve_all(pair({}, {"lr": 0.01}))
+    assert not claim.fits(runs["vgg11"], runs["vgg11_lrn"])

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from ilsvrc_replay import files
+from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS
 from ilsvrc_replay.page import document, figures, trained_runs
 from ilsvrc_replay.page.chart import Results
 from ilsvrc_replay.params import load_study
@@ -33,7 +34,12 @@ def test_a_study_without_training_has_a_page_without_training_curves(tmp_path: P
         "history.svg",
         "steps.svg",
     ]
-    page = document.render(results, [], trained.weights, drawn, "")
+    built = files.read_csv(ROOT / "results/claims/built.csv")
+    values = ("id", "a claim", "not seen", "1 against 2", "as published", "a source", "")
+    measured = [dict(zip(CLAIM_COLUMNS, values, strict=True))]
+    page = document.render(results, built + measured, trained.weights, drawn, "")
+    assert '<span class="badge not-seen">not seen</span>' in page
+    assert "<td>as published; a source</td>" in page
     assert "#training" not in page
     specs = page.partition('id="specs">')[2].partition("</script>")[0]
     assert "training" not in json.loads(specs)

@@ -79,3 +79,4 @@ def test_the_linear_classifier_beats_chance_and_says_on_how_many_images(packed: 
     assert (floor["chance_top1_err"], floor["chance_top5_err"], floor["images"]) == (90.0, 50.0, 500)
     assert 3 < floor["linear_top1_err"] < 15
     assert floor["linear_top5_err"] < floor["linear_top1_err"]
+    assert floor["linear_train_top1_err"] < floor["linear_val_top1_err"] < 15

@@ -59,7 +59,7 @@ def test_runs_at_once_see_a_gpu_each(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with (tmp_path / "dvc.yaml").open("w") as file:
         YAML().dump({"stages": {"train": stage | {"outs": ["${key}"]}}}, file)
     launcher = Launcher(2, Cards(["5", "6"], 1))
-    launcher.runs = {"a": ["train@a"], "b": ["train@b"]}
+    launcher.groups, launcher.trainings = {"a": ["train@a"], "b": ["train@b"]}, {"a", "b"}
     with ThreadPoolExecutor(2) as pool:
         assert all(pool.map(launcher.do, ["a", "b"]))
     assert sorted((tmp_path / name).read_text().strip() for name in "ab") == ["5", "6"]

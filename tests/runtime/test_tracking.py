@@ -52,7 +52,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     files.write_json(Path("resolved/study.json"), {"study": "test"})
-    files.write_json(Path("resolved/train/net.json"), {"testing": None} | {key: RECORD[key] for key in RESOLVED})
+    files.write_json(Path("tuning/net/run.json"), {"testing": None} | {key: RECORD[key] for key in RESOLVED})
     return tmp_path
 
 

@@ -6,10 +6,10 @@ import made_results as results
 import numpy as np
 import pytest
 from rich.console import Console
-from statsmodels.stats.proportion import confint_proportions_2indep
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leaderboard import wrong_images
+from ilsvrc_replay.statistics.comparisons import holm, image_variance, welch
 from ilsvrc_replay.tools.compare import changes, changes_table, sides
 
 mask = results.mask
@@ -22,11 +22,17 @@ def compare(folder: Path, before: dict[str, np.ndarray], after: dict[str, np.nda
     return {row["entry"]: row for row in rows}
 
 
+def three(*ends: int) -> np.ndarray:
+    """Three seeds, or as many as there are numbers, that have the images before that one wrong."""
+    ends = (ends[0] - 1, ends[0], ends[0] + 1) if len(ends) == 1 else ends
+    return np.concatenate([mask(0, end) for end in ends])
+
+
 def test_every_kind_of_change_has_its_verdict(tmp_path: Path) -> None:
     rows = compare(
         tmp_path,
-        {"rose": mask(0, 100), "fell": mask(0, 100), "same": mask(0, 100), "moved": mask(0, 100), "left": mask(0, 9)},
-        {"rose": mask(0, 130), "fell": mask(0, 70), "same": mask(0, 100), "moved": mask(3, 104), "new": mask(0, 9)},
+        {"rose": three(100), "fell": three(100), "same": three(100), "moved": three(100), "left": three(9)},
+        {"rose": three(150), "fell": three(50), "same": three(100), "moved": three(90, 101, 110), "new": three(9)},
     )
     assert {name: row["verdict"] for name, row in rows.items()} == {
         "rose": "worse",
@@ -34,34 +40,38 @@ def test_every_kind_of_change_has_its_verdict(tmp_path: Path) -> None:
         "same": "unchanged",
         "moved": "not resolved",
     }
-    assert rows["rose"]["change"] == pytest.approx(3)
-    assert 0 < rows["rose"]["change_low"] < 3 < rows["rose"]["change_high"]
-    assert rows["rose"]["mcnemar_p"] == pytest.approx(2 * 0.5**30, rel=0.01)
-    assert rows["moved"]["mcnemar_p"] == 1
+    assert tuple(rows["rose"]) == changes.COLUMNS
+    assert rows["rose"]["change"] == pytest.approx(5)
+    assert 0 < rows["rose"]["change_low"] < 5 < rows["rose"]["change_high"]
+    assert (rows["rose"]["better"], rows["fell"]["better"], rows["rose"]["mcnemar_p"]) == (0, 1, None)
+    before, after = three(100), three(150)
+    expected = welch(100 * before.mean(1), 100 * after.mean(1), image_variance(before, after))
+    assert rows["rose"]["p"] == pytest.approx(float(expected.p), rel=0.01)
+    ps = [rows[name]["p"] for name in ("rose", "fell", "moved")]
+    assert [rows[name]["p_holm"] for name in ("rose", "fell", "moved")] == pytest.approx(holm(ps), rel=0.01)
 
 
-def test_pairing_by_the_image_resolves_what_two_rates_do_not(tmp_path: Path) -> None:
-    before, after = {"net": mask(0, 300)}, {"net": mask(0, 285)}
-    assert compare(tmp_path, before, after)["net"]["verdict"] == "better"
+@pytest.mark.parametrize(("seeds", "verdict"), [(1, "not judged: one seed"), (2, "not judged: two seeds")])
+def test_few_seeds_are_not_judged_but_their_files_compared(tmp_path: Path, seeds: int, verdict: str) -> None:
+    row = compare(tmp_path, {"net": mask(0, 100, seeds)}, {"net": three(130)})["net"]
+    assert (row["verdict"], row["change_low"], row["p"]) == (verdict, None, None)
+    assert row["mcnemar_p"] == pytest.approx(2 * 0.5**29, rel=0.01)
+    same = compare(tmp_path, {"net": mask(0, 100, seeds)}, {"net": mask(0, 100, seeds)})["net"]
+    assert (same["verdict"], same["mcnemar_p"]) == ("unchanged", None)
+
+
+def test_without_the_images_that_are_wrong_nothing_is_judged(tmp_path: Path) -> None:
+    compare(tmp_path, {"net": three(300)}, {"net": three(200)})
     (tmp_path / "a" / wrong_images.FILE).unlink()
     (row,) = changes.rows(sides.find(str(tmp_path / "a")), sides.find(str(tmp_path / "b")))
-    assert (row["verdict"], row["paired"], row["mcnemar_p"]) == ("not resolved", False, None)
-
-
-@pytest.mark.parametrize(("before", "after"), [(300, 285), (10, 40), (0, 3), (999, 1000)])
-def test_the_unpaired_interval_is_newcombes(tmp_path: Path, before: int, after: int) -> None:
-    compare(tmp_path, {"net": mask(0, before)}, {"net": mask(0, after)})
-    rows = [sides.find(str(tmp_path / side)).rows["net", "single", "single_crop"] for side in "ab"]
-    expected = confint_proportions_2indep(after, 1000, before, 1000, method="newcomb", compare="diff")
-    assert changes.unpaired(*rows) == pytest.approx([100 * bound for bound in expected], abs=1e-3)
+    assert (row["verdict"], row["change"], row["p"]) == (f"not judged: no wrong.npz in {tmp_path}/a", -10, None)
 
 
 def test_the_sides_may_have_different_numbers_of_seeds(tmp_path: Path) -> None:
-    one, three = mask(0, 200), np.concatenate([mask(0, 150), mask(0, 160), mask(0, 170)])
-    row = compare(tmp_path, {"net": one}, {"net": three})["net"]
-    assert (row["before_seeds"], row["after_seeds"], row["change"], row["verdict"]) == (1, 3, -4, "better")
-    reverse = compare(tmp_path, {"net": three}, {"net": one})["net"]
-    assert reverse["change_low"] == pytest.approx(-row["change_high"], abs=0.2)
+    row = compare(tmp_path, {"net": three(200)}, {"net": three(150, 152, 153, 149)})["net"]
+    assert (row["before_seeds"], row["after_seeds"], row["change"], row["verdict"]) == (3, 4, -4.9, "better")
+    reverse = compare(tmp_path, {"net": three(150, 152, 153, 149)}, {"net": three(200)})["net"]
+    assert reverse["change_low"] == pytest.approx(-row["change_high"], abs=1e-4)
 
 
 def test_other_images_are_refused(tmp_path: Path) -> None:
@@ -89,9 +99,17 @@ def test_params_are_compared_key_by_key() -> None:
 
 def test_the_report_fits_a_terminal_and_says_what_it_rests_on(tmp_path: Path) -> None:
     made = results.params(inception_resnet_v2={"lr": 0.1})
-    results.write(tmp_path / "a", {"inception_resnet_v2": mask(0, 100), "same": mask(0, 5), "old": mask(0, 5)}, made)
+    results.write(
+        tmp_path / "a",
+        {"inception_resnet_v2": three(100), "one": mask(0, 9), "same": mask(0, 5), "old": mask(0, 5)},
+        made,
+    )
     changed = results.params(inception_resnet_v2={"lr": 0.2}, new={"architecture": "zfnet"})
-    results.write(tmp_path / "b", {"inception_resnet_v2": mask(0, 130), "same": mask(0, 5), "new": mask(0, 9)}, changed)
+    results.write(
+        tmp_path / "b",
+        {"inception_resnet_v2": three(150), "one": mask(0, 7), "same": mask(0, 5), "new": mask(0, 9)},
+        changed,
+    )
     before, after = (sides.find(str(tmp_path / side)) for side in "ab")
     console = Console(width=80, record=True, soft_wrap=True, file=(tmp_path / "said").open("w"))
     changes_table.show(console, before, after, changes.rows(before, after))
@@ -99,12 +117,14 @@ def test_the_report_fits_a_terminal_and_says_what_it_rests_on(tmp_path: Path) ->
     for expected in (
         "entries.inception_resnet_v2.lr  0.1 → 0.2",
         "entries.new  (none) → (zfnet)",
-        "10.00 → 13.00",
+        "10.00 → 15.00",
         "worse",
         "unchanged, image by image: same",
         "a: old",
         "b: new",
-        "With one seed",
+        "not judged",
+        "Holm's correction",
+        "McNemar's exact p",
     ):
         assert expected in said
     table = said[said.index("error %") : said.index("unchanged")]

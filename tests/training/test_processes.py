@@ -54,6 +54,7 @@ class Workplace(Place):
         with (self.folder / "params.yaml").open("w") as file:
             YAML().dump(content, file)
         self.run(sys.executable, str(ROOT / "pipelines/resolve.py"))
+        self.run(sys.executable, str(ROOT / "pipelines/tune.py"), "--entry", "net")
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen:
         return super().start(*(command or (sys.executable, *STAGE)), **environment)
@@ -65,7 +66,7 @@ class Workplace(Place):
 def same(place: Workplace, packed: Packed, said: str) -> None:
     """Asserts that what two processes made is what one makes, to 1e-4; of the errors, to one image whose scores tie."""
     assert said.count("net-0  epoch") == fit.CHECKS, "one process alone reports"
-    job = fit.set_up(resolve(place.study, "net"), 0, packed)
+    job = fit.set_up(resolve(place.study, "net"), 0, packed.redrawn(0))
     net = fit.run(job)
     with (place.folder / RUN / "curves.csv").open() as file:
         curve = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ilsvrc_replay.claims import about_alexnet, about_googlenet, about_inception, about_resnet, about_vgg
+from ilsvrc_replay.claims import (
+    about_alexnet,
+    about_googlenet,
+    about_inception,
+    about_published,
+    about_resnet,
+    about_vgg,
+)
 from ilsvrc_replay.papers.evidence import CAVEAT, WRONG, Evidence
 from ilsvrc_replay.papers.net_claims import NetClaim, net_claims
 
@@ -12,6 +19,7 @@ MEASURES = (
     | about_googlenet.MEASURES
     | about_resnet.MEASURES
     | about_inception.MEASURES
+    | about_published.MEASURES
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 Row = dict[str, Any]
@@ -15,24 +16,29 @@ STEP_COLUMNS = (
     "after",
     "before_top1_err",
     "after_top1_err",
+    "before_published",
+    "after_published",
     "change",
     "change_low",
     "change_high",
-    "relative_err",
-    "relative_headline",
+    "p",
+    "p_holm",
+    "better",
     "mcnemar_p",
     "verdict",
 )
 
 
-CLAIM_COLUMNS = ("id", "claim", "verdict", "figure", "source", "caveat")
+CLAIM_COLUMNS = ("id", "claim", "verdict", "figure", "published", "source", "caveat")
 
 
 class Board(NamedTuple):
     """`rows` for every entry and protocol; `steps` of the history (of STEP_COLUMNS); `orders`, for each protocol how
-    far the order of the nets agrees with the published one; `claims` that the runs decide (of CLAIM_COLUMNS)."""
+    far the order of the nets agrees with the published one; `claims` that the runs decide (of CLAIM_COLUMNS); `tuning`,
+    every value that stage tune has tried for an entry (of search.COLUMNS)."""
 
     rows: list[Row]
     steps: list[Row]
     orders: list[Row]
     claims: list[Row]
+    tuning: Sequence[Row] = ()

@@ -1,4 +1,4 @@
-"""The board: rows, and the verdicts on the history's steps, on its order and on the claims that runs decide."""
+"""The board: rows, and the verdicts on the history's steps, on its order and on the claims that runs look into."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from ilsvrc_replay.evaluation.protocols import tested_on
 from ilsvrc_replay.leaderboard import judged_claims, steps
 from ilsvrc_replay.leaderboard.board import Board, Row
-from ilsvrc_replay.leaderboard.predictions import Masks
+from ilsvrc_replay.leaderboard.judged_claims import Findings
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import Run
 
 
-def build_board(study: Study, runs: Mapping[str, Run], rows: list[Row], wrong: Masks) -> Board:
-    """The board of `rows`, with verdicts from `wrong`, which images each row has wrong."""
+def build_board(study: Study, runs: Mapping[str, Run], rows: list[Row], findings: Findings) -> Board:
+    """The board of `rows`, with verdicts from what the runs left."""
+    wrong, baseline = findings.wrong, findings.baseline
     protocols = dict.fromkeys(protocol for _, kind, protocol in wrong if kind == "single")
     judged, orders = [], []
     for protocol in (name for name in protocols if tested_on(name)[0] == "test"):
         masks = {key[0]: mask for key, mask in wrong.items() if key[1:] == ("single", protocol)}
-        judged += steps.steps(study, protocol, masks)
-        orders += [agreement] if (agreement := steps.order(study, protocol, masks)) else []
-    claims = judged_claims.judge(study, runs, lambda entry, protocol: wrong[entry, "single", protocol])
-    return Board(rows, judged, orders, claims)
+        judged += steps.steps(study, protocol, masks, baseline)
+        orders += [agreement] if (agreement := steps.order(study, protocol, masks, baseline)) else []
+    return Board(rows, steps.settle(judged), orders, judged_claims.judge(study, runs, findings))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ilsvrc_replay import metrics
+from ilsvrc_replay.evaluation.protocols import tested_on
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import run_name
 
@@ -25,8 +26,9 @@ class Ensemble(NamedTuple):
         return [run_name(entry, seed) for entry in self.entries for seed in study.seeds]
 
     def protocols(self, study: Study) -> list[str]:
-        """The protocols by which all members were tested."""
+        """The protocols by which all members were tested on the same images: of others each seed has its own."""
         shared = set.intersection(*(set(study.protocols(entry)) for entry in self.entries))
+        shared = {protocol for protocol in shared if tested_on(protocol)[0] == "test"}
         return [protocol for protocol in study.protocols(self.entries[0]) if protocol in shared]
 
 

@@ -1,64 +1,151 @@
-"""Verdicts on the claims of papers/run_claims.yaml, by the errors of a study's own runs."""
+"""What a study's own runs say on the claims of papers/run_claims.yaml: seen, not seen or opposite, in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from math import exp
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS
-from ilsvrc_replay.papers.evidence import Evidence
+from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, Row
+from ilsvrc_replay.leaderboard.floors import trained
+from ilsvrc_replay.leaderboard.judgement import NOT_JUDGED
+from ilsvrc_replay.leaderboard.predictions import Masks
 from ilsvrc_replay.papers.run_claims import RunClaim, run_claims
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import Run
-from ilsvrc_replay.statistics.intervals import paired_change, sign
+from ilsvrc_replay.statistics.comparisons import LEVEL, MOST_SEEDS, holm, image_variance, seeds_needed, too_few, welch
 
-Wrong = Callable[[str, str], np.ndarray]  # entry and protocol to which images each seed has wrong, (S, N)
+SEEN, NOT_SEEN, OPPOSITE = "seen", "not seen", "opposite"
+Curve = Sequence[Mapping[str, float]]
 
 
-def judge(study: Study, runs: Mapping[str, Run], wrong: Wrong) -> list[dict[str, Any]]:
-    """A row (of CLAIM_COLUMNS) for every claim that this study can decide."""
+class Findings(NamedTuple):
+    """What a study's runs left: which images each row of the board has wrong, masks (S, N); the errors that a net must
+    beat; and by entry the curve of each seed, read where it is asked for."""
+
+    wrong: Masks
+    baseline: Mapping[str, Any]
+    curves: Callable[[str], list[Curve]]
+
+
+class Measured(NamedTuple):
+    """A measure of the claim's two entries, one for each seed, larger where the claim wants it larger.
+
+    `image_variance` is the share that test images have in the variance of its change; `logarithms` says that a change
+    is a ratio; `reason` why it decides nothing; `remark` is told beside it.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    image_variance: float = 0.0
+    logarithms: bool = False
+    reason: str | None = None
+    remark: str = ""
+
+
+def judge(study: Study, runs: Mapping[str, Run], findings: Findings) -> list[Row]:
+    """A row (of CLAIM_COLUMNS) for every claim that this study looks into, with Holm's correction over them all."""
+    claims = {name: claim for name, claim in run_claims().items() if decidable(study, runs, claim)}
+    found = {name: measure(claim, findings) for name, claim in claims.items()}
+    changes = {
+        name: welch(made.first, made.second + (claims[name].margin or 0), made.image_variance)
+        for name, made in found.items()
+        if not made.reason
+    }
+    adjusted = dict(zip(changes, holm([float(change.p) for change in changes.values()]), strict=True))
     rows = []
-    for name, claim in run_claims().items():
-        if decidable(study, runs, claim):
-            found = measure(claim, wrong)
-            values = (name, claim.claim, found.verdict, found.figure, claim.source, "")
-            rows.append(dict(zip(CLAIM_COLUMNS, values, strict=True)))
+    for name, claim in claims.items():
+        if reason := found[name].reason:
+            verdict, figure = f"{NOT_JUDGED}{reason}", ""
+        else:
+            p, rises = adjusted[name], changes[name].change > 0
+            verdict = NOT_SEEN if p >= LEVEL else SEEN if rises else OPPOSITE
+            figure = describe(claim, runs, found[name], p, verdict == NOT_SEEN)
+        values = (name, claim.claim, verdict, figure, claim.published, claim.source, claim.caveat)
+        rows.append(dict(zip(CLAIM_COLUMNS, values, strict=True)))
     return rows
 
 
 def decidable(study: Study, runs: Mapping[str, Run], claim: RunClaim) -> bool:
-    """Whether the study has the claim's two entries, tested by its protocols and trained alike but for its subject."""
+    """Whether the study has the claim's two entries, tested as it asks and trained alike but for its subject."""
     if not all(entry in study.entries for entry in claim.entries):
         return False
-    tested = all(protocol in study.protocols(entry) for entry in claim.entries for protocol in claim.protocols)
+    tested = not claim.protocol or all(claim.protocol in study.protocols(entry) for entry in claim.entries)
     return tested and claim.fits(*(runs[entry] for entry in claim.entries))
 
 
-def measure(claim: RunClaim, wrong: Wrong) -> Evidence:
-    """Evidence that the claim holds or does not hold, with 95 % confidence, or that decides nothing."""
-    first, second = claim.entries
-    gains, figures = [], []
-    for protocol in claim.protocols:
-        masks = wrong(first, protocol), wrong(second, protocol)
-        low, high = paired_change(*masks)
-        gains.append((low, high))
-        errors = [100 * mask.mean() for mask in masks]
-        figures.append(
-            f"{first} {errors[0]:.2f} %, {second} {errors[1]:.2f} %: {errors[1] - errors[0]:+.2f} points"
-            f" ({low:+.2f} to {high:+.2f}; {protocol})"
-        )
-    return Evidence("; ".join(figures), holds(claim, gains))
+def measure(claim: RunClaim, findings: Findings) -> Measured:
+    """What the claim compares, of the study's runs."""
+    if claim.protocol:
+        return errors(claim, findings)
+    return lengths(claim, findings)
 
 
-def holds(claim: RunClaim, changes: list[tuple[float, float]]) -> bool | None:
-    """Whether the claim holds; None if that is not resolved. `changes`, by protocol, are the intervals of the second
-    entry's error minus the first's, in points."""
-    if claim.order_of:
-        signs = [sign(low, high) for low, high in changes]
-        return None if 0 in signs else signs[0] != signs[1]
-    ((low, high),) = changes
-    if claim.margin is not None:
-        return True if low > -claim.margin else False if high < -claim.margin else None
-    return {1: True, -1: False, 0: None}[sign(low, high)]
+def errors(claim: RunClaim, findings: Findings) -> Measured:
+    """The errors in points. Nets that did not train decide nothing."""
+    masks = [findings.wrong[entry, "single", claim.protocol] for entry in claim.entries]
+    pairs = zip(claim.entries, masks, strict=True)
+    failed = [entry for entry, mask in pairs if not trained(mask, findings.baseline, claim.protocol)]
+    reason = f"{' and '.join(failed)} did not train" if failed else too_few(*masks)
+    first, second = (100 * mask.mean(1) for mask in masks)
+    return Measured(first, second, 0.0 if reason else image_variance(*masks), reason=reason)
+
+
+def lengths(claim: RunClaim, findings: Findings) -> Measured:
+    """The logarithms of the steps to an error. A run that did not get there counts with its whole length, which is too
+    little: so the difference is at least as large as measured, if all runs of one entry got there."""
+    found = {entry: [steps_to(curve, claim.steps_to) for curve in findings.curves(entry)] for entry in claim.entries}
+    late = {entry: sum(not there for _, there in runs) for entry, runs in found.items()}
+    early = [entry for entry, runs in found.items() if any(steps is None for steps, _ in runs)]
+    remarks = [f"{count} of {len(found[entry])} runs of {entry} did not get there" for entry, count in late.items()]
+    reason = too_few(*found.values())
+    if early:
+        reason = f"{early[0]} was there before its first validation"
+    elif all(late.values()):
+        reason = "; ".join(remarks)
+    logs = [np.log([steps or 1 for steps, _ in runs]) for runs in found.values()]
+    remark = "; ".join(text for text, count in zip(remarks, late.values(), strict=True) if count)
+    return Measured(*logs, logarithms=True, reason=reason, remark=remark)
+
+
+def steps_to(curve: Curve, error: float) -> tuple[float | None, bool]:
+    """The steps after which a training had this top-1 error in % on its held-out images, between two validations along
+    a line, and whether it had; None for the steps if it had already at the first validation."""
+    for before, after in zip((None, *curve), curve, strict=False):
+        if after["val_top1_err"] <= error:
+            if before is None:
+                return None, True
+            share = (before["val_top1_err"] - error) / (before["val_top1_err"] - after["val_top1_err"])
+            return before["step"] + share * (after["step"] - before["step"]), True
+    return curve[-1]["step"], False
+
+
+def describe(claim: RunClaim, runs: Mapping[str, Run], made: Measured, p: float, weak: bool) -> str:
+    """What was measured, in a line; of what was not seen also how many seeds would show a difference as large."""
+    change = welch(made.first, made.second, made.image_variance)
+    means = [float(values.mean()) for values in (made.first, made.second)]
+    if made.logarithms:
+        sizes = [f"{exp(mean):,.0f} steps to {claim.steps_to:g} %" for mean in means]
+        text = f"{exp(change.change):.2f} times as many ({exp(change.low):.2f} to {exp(change.high):.2f})"
+    else:
+        sizes = [f"{mean:.2f} %" for mean in means]
+        text = f"{change.change:+.2f} points ({change.low:+.2f} to {change.high:+.2f}; {claim.protocol})"
+    named = ", ".join(f"{entry} {size}" for entry, size in zip(claim.entries, sizes, strict=True))
+    parts = [f"{named}: {text}, p = {p:.2g} by Holm", *chosen(claim, runs), *([made.remark] if made.remark else [])]
+    if weak:
+        deviations = [float(values.std(ddof=1)) for values in (made.first, made.second)]
+        needed = seeds_needed(float(change.change) + (claim.margin or 0), *deviations, made.image_variance)
+        wanted = f"{needed} seeds" if needed else f"more than {MOST_SEEDS:,} seeds or other images"
+        parts.append(f"{wanted} would show this difference four times in five")
+    return "; ".join(parts)
+
+
+def chosen(claim: RunClaim, runs: Mapping[str, Run]) -> list[str]:
+    """Which values stage tune chose for the two entries."""
+    searches = [runs[entry].search for entry in claim.entries]
+    if not all(searches):
+        return []
+    values = [getattr(runs[entry].recipe, search.key) for entry, search in zip(claim.entries, searches, strict=True)]
+    return [f"at {searches[0].key} {values[0]:g} and {values[1]:g}, each its best of {len(searches[0].values)}"]

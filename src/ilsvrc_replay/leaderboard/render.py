@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ilsvrc_replay import files
+from ilsvrc_replay import files, search
 from ilsvrc_replay.evaluation.protocols import TRAINING, VALIDATION, tested_on
+from ilsvrc_replay.leaderboard import steps, tunings
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, PARAMS_FILE, RUNS_FILE, STEP_COLUMNS, Board, Row
+from ilsvrc_replay.leaderboard.floors import shortfall
+from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import Run
 
 
 def write(folder: Path, study: Study, runs: Mapping[str, Run], board: Board, baseline: dict[str, Any]) -> None:
-    """Write leaderboard.csv, .json and .md, steps.csv, measured.csv, the params and the resolved runs into `folder`."""
+    """Write the board into `folder`: leaderboard.csv, .json and .md, a table for each of its other parts, the params
+    and the resolved runs."""
     files.write_text(folder / "leaderboard.csv", files.as_csv(board.rows))
     files.write_text(folder / "steps.csv", files.as_csv(board.steps, STEP_COLUMNS))
+    files.write_text(folder / "tuning.csv", files.as_csv(board.tuning, search.COLUMNS))
     files.write_text(folder / "measured.csv", files.as_csv(board.claims, CLAIM_COLUMNS))
     files.write_json(folder / "leaderboard.json", {"study": study.study, "baseline": baseline, **board._asdict()})
     files.write_json(folder / PARAMS_FILE, study.model_dump(exclude_unset=True))
@@ -43,6 +48,7 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
         f" {baseline['linear_top1_err']:.2f} %; top-5 {baseline['chance_top5_err']:.1f} %"
         f" and {baseline['linear_top5_err']:.2f} %.",
         f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson for one seed, over seeds for several.",
+        *tunings.sentences(board.tuning, study),
         *reductions(study, rows),
         *findings(rows, baseline),
         *history(board),
@@ -75,9 +81,8 @@ def findings(rows: list[Row], baseline: dict[str, Any]) -> list[str]:
     """The rows that a linear classifier beats: no failure of the study, but no success either."""
     found = []
     for row in rows:
-        if row["top1_err"] >= baseline["linear_top1_err"] and tested_on(row["protocol"])[0] == "test":
-            chance = row["top1_err_high"] >= baseline["chance_top1_err"]
-            what = "did not leave chance" if chance else "is not better than the linear classifier"
+        what = shortfall(row["top1_err"], row["top1_err_high"], baseline, row["protocol"])
+        if what and tested_on(row["protocol"])[0] == "test":
             found.append(
                 f"- **{row['entry']}** ({row['protocol']}) {what} by the recipe `{row['recipe']}` at this length."
             )
@@ -92,47 +97,76 @@ def history(board: Board) -> list[str]:
         "",
         "## The steps of the history",
         "",
-        "| step | protocol | top-1 error % | change in points (95 %) | McNemar's p | error, first net = 1: here |"
-        " published | verdict |",
-        "|---|---|---:|---:|---:|---:|---:|---|",
-    ]
-    for step in board.steps:
-        cells = (
-            f"{step['before']} → {step['after']}",
-            step["protocol"],
-            f"{step['before_top1_err']:.2f} → {step['after_top1_err']:.2f}",
-            f"{step['change']:+.2f} ({step['change_low']:+.2f} to {step['change_high']:+.2f})",
-            f"{step['mcnemar_p']:.2g}",
-            "" if step["relative_err"] is None else f"{step['relative_err']:.2f}",
-            "" if step["relative_headline"] is None else f"{step['relative_headline']:.2f}",
-            step["verdict"],
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    scope = "A verdict holds for these nets at this width and length of training"
-    if any(row["seeds"] == 1 for row in board.rows):
-        scope += "; with one seed its interval knows the chance of the images, not that of another seed"
-    lines += [
+        "| step | protocol | top-1 error % | change in points (95 %) | p | p, Holm | P(later errs less) |"
+        " published, one net: top-5 | verdict |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---|",
+        *(f"| {' | '.join(step_cells(step))} |" for step in board.steps),
         "",
-        "History fell at every step: *reproduced* is a fall here too, *reversed* a rise, both with 95 % confidence, and"
-        f" *not resolved* is neither. {scope}.",
+        HOW_JUDGED,
     ]
+    if any(step["mcnemar_p"] is not None for step in board.steps):
+        lines += ["", FEW_SEEDS]
     for agreement in board.orders:
-        lines += [
-            "",
-            f"Kendall's tau between this order ({agreement['protocol']}) and that of the published headlines, over"
-            f" {len(agreement['entries'])} nets: {agreement['tau']:+.2f}"
-            f" ({agreement['tau_low']:+.2f} to {agreement['tau_high']:+.2f}); 1 is the same order, 0 none.",
-        ]
+        lines += ["", order_sentence(agreement)]
     return lines
 
 
+HOW_JUDGED = (
+    "In history the error of the challenge's entries fell at every step. A step is judged from three seeds of both nets"
+    " on, by Welch's t over the seeds with the share of the variance that is the images', and Holm's correction over"
+    f" all steps at 5 %: *{steps.AS_IN_HISTORY}* is a fall here too, *{steps.REVERSED}* a rise, *{NOT_RESOLVED}* is"
+    " neither. Intervals and p are of each step alone. A net that does not beat the linear classifier is not judged."
+    " Verdicts hold for these nets at this width and length of training."
+)
+FEW_SEEDS = (
+    "With fewer than three seeds p is McNemar's exact one, of the first seeds' two weight files, not of the two nets."
+)
+
+
+def step_cells(step: Row) -> tuple[str, ...]:
+    """A step as the cells of its row in Markdown; what was not measured is empty."""
+    low, high = step["change_low"], step["change_high"]
+    published = [step["before_published"], step["after_published"]]
+    p, alone = step["p"], step["mcnemar_p"]
+    return (
+        f"{step['before']} → {step['after']}",
+        step["protocol"],
+        f"{step['before_top1_err']:.2f} → {step['after_top1_err']:.2f}",
+        f"{step['change']:+.2f}" + ("" if low is None else f" ({low:+.2f} to {high:+.2f})"),
+        f"{p:.2g}" if p is not None else "" if alone is None else f"McNemar {alone:.2g}",
+        "" if step["p_holm"] is None else f"{step['p_holm']:.2g}",
+        "" if step["better"] is None else f"{step['better']:.2f}",
+        " → ".join("–" if error is None else f"{error}" for error in published),
+        step["verdict"],
+    )
+
+
+def order_sentence(agreement: Row) -> str:
+    """How far the order of the nets agrees with that of their papers' single nets."""
+    untrained = ", ".join(agreement["untrained"])
+    without = f" Left out, as they did not train: {untrained}." if untrained else ""
+    return (
+        f"Kendall's tau between the order of the single nets here ({agreement['protocol']}) and that of their papers'"
+        f" own single nets by top-5 error, each by its paper's protocol, over {len(agreement['entries'])} nets:"
+        f" {agreement['tau']:+.2f}, p = {agreement['p']:.2g} by all permutations; 1 is the same order, 0 none.{without}"
+    )
+
+
 def decided(board: Board) -> list[str]:
-    """The claims that the study's own runs decide, in a table."""
+    """The claims that the study's own runs look into, in a table."""
     if not board.claims:
         return []
-    lines = ["", "## Claims that these runs decide", "", "| claim | verdict | measured | source |", "|---|---|---|---|"]
-    lines += [f"| {row['claim']} | {row['verdict']} | {row['figure']} | {row['source']} |" for row in board.claims]
-    return [*lines, "", "*true* and *wrong* with 95 % confidence, for these nets at this width and length of training."]
+    titles = ("claim", "in this experiment", "measured", "published", "source")
+    lines = ["", "## Claims that these runs look into", "", f"| {' | '.join(titles)} |", "|---|---|---|---|---|"]
+    keys = ("claim", "verdict", "figure", "published", "source")
+    lines += [f"| {' | '.join(row[key] for key in keys)} |" for row in board.claims]
+    return [*lines, "", HOW_SEEN]
+
+
+HOW_SEEN = (
+    "*Seen*, *not seen* and *opposite* are of these nets at this width and length of training, by Welch's t over the"
+    " seeds at 5 % with Holm's correction over all claims. They do not say whether a claim is true of the papers' nets."
+)
 
 
 def published_single(row: Row) -> str:

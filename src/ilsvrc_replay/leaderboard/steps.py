@@ -1,16 +1,19 @@
-"""Verdicts on the steps of the challenge's history: did each net beat the one before it here, too?"""
+"""The steps of the challenge's history, from each net to the one that beat it: did the error fall here, too?"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from ilsvrc_replay.leaderboard.board import STEP_COLUMNS
+from ilsvrc_replay.leaderboard import judgement
+from ilsvrc_replay.leaderboard.board import STEP_COLUMNS, Row
+from ilsvrc_replay.leaderboard.floors import trained
 from ilsvrc_replay.papers.published import find
 from ilsvrc_replay.params import Study
-from ilsvrc_replay.statistics.intervals import bootstrap, interval, mcnemar, order_agreement, sign
+from ilsvrc_replay.statistics.comparisons import order_agreement
 
 # The winners and others that became famous, in order; of each line, the first net that the study has.
 HISTORY = (
@@ -18,9 +21,13 @@ HISTORY = (
     ("zfnet", "zfnet_b"),
     ("vgg16", "vgg19"),
     ("googlenet",),
+    ("bn_inception",),
     ("resnet152", "resnet101", "resnet50", "resnet34", "resnet18"),
     ("inception_v4",),
 )
+AS_IN_HISTORY, REVERSED = "resolved, as in history", "resolved, reversed"
+SIDES = ("before", "after")
+Baseline = Mapping[str, Any]
 
 
 def milestones(study: Study, tested: Collection[str]) -> list[str]:
@@ -32,60 +39,57 @@ def milestones(study: Study, tested: Collection[str]) -> list[str]:
     return chosen
 
 
-def steps(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """A row (of STEP_COLUMNS) for every step between two milestones of the study.
+def pairs(study: Study, tested: Collection[str]) -> list[tuple[str, str]]:
+    """The steps between `tested` entries: those that the study writes down, or else the history's."""
+    if study.steps is None:
+        return list(pairwise(milestones(study, tested)))
+    return [(before, after) for before, after in study.steps if before in tested and after in tested]
+
+
+def steps(study: Study, protocol: str, wrong: Mapping[str, np.ndarray], baseline: Baseline) -> list[Row]:
+    """A row (of STEP_COLUMNS) for every step of the study, to be settled together with those of other protocols.
 
     `wrong`: by entry, the images that each seed has wrong under `protocol`, masks (S, N). `change` is in points of
-    top-1 error, with the interval of a paired bootstrap; McNemar's test compares the first seeds. Relative figures are
-    ratios to the first milestone.
+    top-1 error. Nets that did not train are not judged.
     """
-    names = milestones(study, wrong)
-    if len(names) < 2:
-        return []
-    stacked = np.stack([wrong[name] for name in names])
-    errors, draws = 100 * stacked.mean((1, 2)), bootstrap(stacked)
-    headlines = [headline(study, name) for name in names]
     rows = []
-    for old, new in zip(range(len(names) - 1), range(1, len(names)), strict=True):
-        low, high = interval(draws[:, new] - draws[:, old])
-        values = (
-            protocol,
-            names[old],
-            names[new],
-            *(round(float(value), 4) for value in (errors[old], errors[new], errors[new] - errors[old], low, high)),
-            round(float(errors[new] / errors[0]), 4) if errors[0] else None,
-            round(headlines[new] / headlines[0], 4) if headlines[new] and headlines[0] else None,
-            float(f"{mcnemar(stacked[old, 0], stacked[new, 0]):.3g}"),
-            verdict(low, high),
+    for before, after in pairs(study, wrong):
+        names, masks = (before, after), (wrong[before], wrong[after])
+        failed = [name for name, mask in zip(names, masks, strict=True) if not trained(mask, baseline, protocol)]
+        reason = f"{' and '.join(failed)} did not train" if failed else None
+        rows.append(
+            {"protocol": protocol, "before": before, "after": after}
+            | {f"{side}_top1_err": round(100 * float(mask.mean()), 4) for side, mask in zip(SIDES, masks, strict=True)}
+            | {f"{side}_published": own_error(study, name) for side, name in zip(SIDES, names, strict=True)}
+            | judgement.measure(*masks, reason)
         )
-        rows.append(dict(zip(STEP_COLUMNS, values, strict=True)))
-    return rows
+    return [{column: row[column] for column in STEP_COLUMNS} for row in rows]
 
 
-def verdict(low: float, high: float) -> str:
-    """Whether a change with this interval reproduces history, in which the error fell at every step."""
-    return {-1: "reproduced", 1: "reversed", 0: "not resolved"}[sign(low, high)]
+def settle(rows: list[Row]) -> list[Row]:
+    """The steps of all protocols with their verdicts, one family for Holm's correction.
+
+    In history the error of the challenge's entries fell at every step.
+    """
+    return judgement.settle(rows, fell=AS_IN_HISTORY, rose=REVERSED)
 
 
-def order(study: Study, protocol: str, wrong: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
-    """Kendall's tau between the measured order and that of the published headlines, over all entries that have one;
-    None for fewer than two."""
-    names = [name for name in wrong if headline(study, name)]
-    figures = np.array([headline(study, name) for name in names])
-    if len(set(figures)) < 2:
+def order(study: Study, protocol: str, wrong: Mapping[str, np.ndarray], baseline: Baseline) -> Row | None:
+    """Kendall's tau, with its permutation p, between the measured order of the nets that trained and that of their
+    papers' own single nets on ImageNet, by top-5 error; None for fewer than three nets that have one."""
+    known = [name for name in wrong if own_error(study, name)]
+    names = [name for name in known if trained(wrong[name], baseline, protocol)]
+    published = [own_error(study, name) for name in names]
+    measured = [float(wrong[name].mean()) for name in names]
+    if len(names) < 3 or len(set(published)) < 2 or len(set(measured)) < 2:
         return None
-    stacked = np.stack([wrong[name] for name in names])
-    low, high = interval(np.nan_to_num([order_agreement(errors, figures) for errors in bootstrap(stacked)]))
-    tau = order_agreement(stacked.mean((1, 2)), figures)
-    values = {"tau": tau, "tau_low": low, "tau_high": high}
-    return {
-        "protocol": protocol,
-        **{key: round(float(np.nan_to_num(value)), 4) for key, value in values.items()},
-        "entries": names,
-    }
+    tau, p = order_agreement(measured, published)
+    left_out = [name for name in known if name not in names]
+    values = {"tau": round(tau, 4), "p": judgement.significant(p), "entries": names, "untrained": left_out}
+    return {"protocol": protocol} | values
 
 
-def headline(study: Study, name: str) -> float | None:
-    """The published top-5 error in % of an entry's famous ensemble."""
+def own_error(study: Study, name: str) -> float | None:
+    """The top-5 error in % that an entry's paper has for one net on ImageNet, by the paper's own protocol."""
     record = find(study.net(name).architecture)
-    return record.headline.top5_err if record and record.headline else None
+    return record.single.top5_err if record and record.single and record.single.dataset == "ImageNet" else None

@@ -73,4 +73,17 @@ class BNInception(nn.Module):
         return self.fc(self.inception(self.stem(images)).mean((2, 3)))
 
 
-NETS = {"bn_inception": Architecture(BNInception, init_truncated)}
+def without_normalisation() -> BNInception:
+    """The same layers with a bias in place of every batch normalisation, as what it is compared with (section 4.2)."""
+    net = BNInception()
+    for layers in [module for module in net.modules() if isinstance(module, nn.Sequential)]:
+        if len(layers) > 1 and isinstance(layers[1], nn.BatchNorm2d):
+            layers[0].bias = nn.Parameter(layers[0].weight.new_zeros(layers[0].out_channels))
+            layers[1] = nn.Identity()
+    return net
+
+
+NETS = {
+    "bn_inception": Architecture(BNInception, init_truncated),
+    "inception_no_bn": Architecture(without_normalisation, init_truncated),
+}

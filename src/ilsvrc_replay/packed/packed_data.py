@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,26 +30,63 @@ class Pixels(NamedTuple):
         return (images - self.mean[:, None, None]).div_(self.std[:, None, None])
 
 
+EXCHANGED = ("train", "val")
 KEYS = ("name", "classes", "channels", "image_size", "images", *Pixels._fields, "sha256")  # of meta.json
 
 
 @dataclass(frozen=True)
 class Packed:
-    """A packed data set on disk, at `folder`; images and labels are mapped, not read."""
+    """A packed data set on disk, at `folder`; images and labels are mapped, not read.
+
+    `exchange`, by the splits train and val, is which of their images have changed places, in pairs.
+    """
 
     folder: Path
     meta: dict[str, Any]
+    exchange: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def redrawn(self, seed: int) -> Packed:
+        """The data set with other training images held out as val, drawn by `seed` from train and val together: as many
+        of each class. Test images and the pixels' statistics, which are those of the packed split, stay."""
+        classes, counts = len(self.meta["classes"]), [self.meta["images"][split] for split in EXCHANGED]
+        if not all(counts):
+            return self
+        rng, entering, leaving = np.random.default_rng(seed), [], []
+        train_members, val_members = (by_class(self.stored_labels(split).numpy(), classes) for split in EXCHANGED)
+        for train, val in zip(train_members, val_members, strict=True):
+            drawn = rng.permutation(len(train) + len(val))[: len(val)]
+            entering.append(train[drawn[drawn < len(train)]])
+            leaving.append(np.delete(val, drawn[drawn >= len(train)] - len(train)))
+        pairs = (torch.from_numpy(np.concatenate(places)) for places in (entering, leaving))
+        return replace(self, exchange=dict(zip(EXCHANGED, pairs, strict=True)))
 
     def images(self, split: str) -> Tensor | shards.ShardedImages:
         """uint8, (N, C, S, S), where S is the stored size: a mapped array, or shards of JPEGs."""
+        return self.exchanged(split, self.stored_images)
+
+    def labels(self, split: str) -> Tensor:
+        """int64, (N,)."""
+        return self.exchanged(split, self.stored_labels)
+
+    def exchanged(self, split: str, stored: Callable[[str], Any]) -> Any:
+        """What is `stored` of a split, with what the exchange has brought into it."""
+        found = stored(split)
+        if split not in self.exchange:
+            return found
+        (other,) = set(EXCHANGED) - {split}
+        if isinstance(found, shards.ShardedImages):
+            return found.with_others(self.exchange[split].tolist(), stored(other).files, self.exchange[other].tolist())
+        found[self.exchange[split]] = stored(other)[self.exchange[other]]  # of what is mapped, a copy of these pages
+        return found
+
+    def stored_images(self, split: str) -> Tensor | shards.ShardedImages:
         if "storage" in self.meta:
             count, size = self.meta["images"][split], self.meta.get("stored_size", self.meta["image_size"])
             files = shards.ShardFiles(self.folder, split, count, size, self.meta["storage"]["images_in_shard"])
             return shards.ShardedImages(files, range(count))
         return self.array(f"{split}_images.npy", "uint8", 4)
 
-    def labels(self, split: str) -> Tensor:
-        """int64, (N,)."""
+    def stored_labels(self, split: str) -> Tensor:
         return self.array(f"{split}_labels.npy", "int64", 1)
 
     def array(self, name: str, kind: str, rank: int) -> Tensor:
@@ -89,6 +126,12 @@ class Packed:
         if normalisation and len(normalisation[0]) == self.meta["channels"]:
             statistics["mean"], statistics["std"] = normalisation
         return Pixels(**{key: torch.tensor(value, device=device) for key, value in statistics.items()})
+
+
+def by_class(labels: np.ndarray, classes: int) -> list[np.ndarray]:
+    """The places of each class among `labels` (N,)."""
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.searchsorted(labels[order], np.arange(1, classes)))
 
 
 def load(folder: Path) -> Packed:

@@ -10,6 +10,7 @@ to nothing to gain: `replay bench` measures what reading costs beside decoding, 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from io import BytesIO
@@ -79,15 +80,23 @@ class ShardFiles:
 
 
 class ShardedImages:
-    """A split's images, or a stretch of them, for use in place of a tensor uint8 (N, 3, S, S).
+    """A split's images, or a stretch of them, for use in place of a tensor uint8 (N, 3, S, S). `others` says of some
+    numbers in which files and under which number the image lies that has the place.
 
     A slice is a stretch, nothing decoded yet; a tensor of numbers takes images out, decoded, and `to` all of them.
     """
 
     device = torch.device("cpu")
 
-    def __init__(self, files: ShardFiles, stretch: range) -> None:
-        self.files, self.stretch = files, stretch
+    def __init__(
+        self, files: ShardFiles, stretch: range, others: Mapping[int, tuple[ShardFiles, int]] | None = None
+    ) -> None:
+        self.files, self.stretch, self.others = files, stretch, others or {}
+
+    def with_others(self, places: Sequence[int], files: ShardFiles, numbers: Sequence[int]) -> ShardedImages:
+        """These images, but at `places` those of other `files` with these `numbers`."""
+        there = {place: (files, number) for place, number in zip(places, numbers, strict=True)}
+        return ShardedImages(self.files, self.stretch, {**self.others, **there})
 
     def __len__(self) -> int:
         return len(self.stretch)
@@ -98,7 +107,7 @@ class ShardedImages:
 
     def __getitem__(self, index: slice | int | Tensor) -> ShardedImages | Tensor:
         if isinstance(index, slice):
-            return ShardedImages(self.files, self.stretch[index])
+            return ShardedImages(self.files, self.stretch[index], self.others)
         if isinstance(index, int):
             return self.decoded([index])[0]
         return self.decoded(index.tolist())
@@ -118,7 +127,9 @@ class ShardedImages:
         target = images.numpy()
 
         def decode(place: int) -> None:
-            target[place] = self.files.decode(self.stretch[numbers[place]]).transpose(2, 0, 1)
+            number = self.stretch[numbers[place]]
+            files, number = self.others.get(number, (self.files, number))
+            target[place] = files.decode(number).transpose(2, 0, 1)
 
         for _ in self.files.pool.map(decode, range(len(numbers))):
             pass

@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.leaderboard.floors import linear_error
 from ilsvrc_replay.page import columns
 from ilsvrc_replay.page.chart import Chart, Results, Spec
 from ilsvrc_replay.page.charts import CHARTS
@@ -48,6 +49,7 @@ def render(results: Results, claims: list[Row], weights: dict[str, str], drawn: 
         nets=len({row["entry"] for row in rows if row["kind"] == "single"}),
         protocol_options=columns.protocols(study, rows),
         charts=drawn,
+        unbeaten=[row for row in rows if row["top1_err"] >= linear_error(results.board["baseline"], row["protocol"])],
         winners=challenge().winners,
         columns=columns.columns(rows),
         groups=columns.groups(rows),

@@ -47,7 +47,8 @@ class Single(FrozenModel):
 
 
 class Published(FrozenModel):
-    """What was published about one net; `differs` says where the net built here departs from its paper."""
+    """What was published about one net; `differs` says where the net built here departs from its paper; `others` are
+    further errors of one net, by other protocols or papers."""
 
     year: int
     title: str
@@ -55,6 +56,7 @@ class Published(FrozenModel):
     differs: str | None = None
     headline: Headline | None = None
     single: Single | None = None
+    others: tuple[Single, ...] = ()
 
 
 def find(architecture: str) -> Published | None:

@@ -16,7 +16,8 @@ METHOD = f"logistic regression on the pixels, {EPOCHS} epochs of Adam"
 
 
 def measure(packed: Packed) -> dict[str, float | int | str]:
-    """Top-1 and top-5 error in % of guessing and of a linear classifier, on the test images."""
+    """Top-1 and top-5 error in % of guessing and of a linear classifier, on the test images; of the linear one also the
+    top-1 error on those that it learned from, and on those held out of them."""
     classes, count = len(packed.meta["classes"]), packed.meta["images"]["train"]
     chance1, chance5 = (round(100 * (1 - min(k, classes) / classes), 4) for k in (1, 5))
     floor = {"chance_top1_err": chance1, "chance_top5_err": chance5}
@@ -25,17 +26,23 @@ def measure(packed: Packed) -> dict[str, float | int | str]:
             **floor,
             "linear_top1_err": chance1,
             "linear_top5_err": chance5,
+            "linear_train_top1_err": chance1,
+            "linear_val_top1_err": chance1,
             "linear": "without training images no better than guessing",
             "images": packed.meta["images"]["test"],
         }
     some = torch.arange(min(count, LARGEST_SET)) * count // min(count, LARGEST_SET)
-    classifier = fit(pixels(packed, "train", some), packed.labels("train")[some], classes)
+    seen, truth = pixels(packed, "train", some), packed.labels("train")[some]
+    classifier = fit(seen, truth, classes)
     with torch.inference_mode():
         outputs, labels = classifier(pixels(packed, "test")), packed.labels("test")
+        fitted, held_out = classifier(seen), classifier(pixels(packed, "val"))
     return {
         **floor,
         "linear_top1_err": metrics.error(outputs, labels, 1),
         "linear_top5_err": metrics.error(outputs, labels, 5),
+        "linear_train_top1_err": metrics.error(fitted, truth, 1),
+        "linear_val_top1_err": metrics.error(held_out, packed.labels("val"), 1),
         "linear": METHOD if len(some) == count else f"{METHOD} on {len(some):,} of the training images",
         "images": len(labels),
     }

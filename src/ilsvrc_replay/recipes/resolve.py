@@ -8,7 +8,7 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes import fingerprints
 from ilsvrc_replay.recipes.catalogue import complete, of_net
-from ilsvrc_replay.run import Recipe, Run, Testing, Weights
+from ilsvrc_replay.run import Recipe, Run, Search, Testing, Weights
 
 
 def resolve(study: Study, name: str) -> Run:
@@ -19,6 +19,7 @@ def resolve(study: Study, name: str) -> Run:
             net=study.net(name),
             recipe_name=study.recipe(name),
             recipe=None if study.recipe(name) == "pretrained" else recipe(study, name),
+            search=search(study, name),
             weights=weights(study.entry(name).weights),
             compute=study.compute,
             testing=Testing(protocols=study.protocols(name), batch_size=study.evaluation.batch_size),
@@ -35,10 +36,18 @@ def resolve_all(study: Study) -> dict[str, Run]:
 
 
 def recipe(study: Study, name: str) -> Recipe:
-    """The recipe of an entry: the published one, the study's defaults over it, the entry's own values over both."""
+    """The recipe of an entry: the published one, the study's defaults over it, the entry's own values over both; of
+    values to be searched the first."""
     found = of_net(study.recipe(name), study.net(name).architecture)
     values = found | study.defaults.overrides | study.entry(name).overrides
-    return complete(values)
+    return complete(values | {key: choices[0] for key, choices in study.grids(name).items()})
+
+
+def search(study: Study, name: str) -> Search | None:
+    """What stage tune has to choose for an entry, if anything."""
+    for key, values in study.grids(name).items():
+        return Search(key=key, values=values, share=study.tuning.share, seed=study.tuning.seed)
+    return None
 
 
 def weights(name: str | None) -> Weights | None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from types import FrameType
@@ -55,23 +55,24 @@ class Launcher:
         self.pool = ThreadPoolExecutor(jobs)
         self.running: set[subprocess.Popen] = set()
         self.forced: set[str] = set()
-        self.runs: dict[str, list[str]] = {}  # by run, its stages in order; one DVC does them all
+        self.groups: dict[str, list[str]] = {}  # by name, stages in order that one DVC does
+        self.trainings: set[str] = set()  # the groups that train
         self.stopping = False
         self.lock = threading.Lock()
         self.watcher = watcher()
 
-    def run(self, names: Sequence[str]) -> None:
-        """Bring the whole study up to date, `names` being those of its runs. Raises StudyError naming the stages that
-        failed; the others are done.
+    def run(self, runs: Mapping[str, Sequence[str]], searches: Collection[str]) -> None:
+        """Bring the whole study up to date: `runs` are the names of its runs by entry, `searches` the entries of which
+        stage tune trains. Raises StudyError naming the stages that failed; the others are done.
 
         A second launcher meanwhile is refused.
         """
         refusal = "another `replay run` is at work in this folder: wait for it, or stop it"
         with locked(scratch("launcher") / "lock", refusal):
             mend()
-            self.bring_up_to_date(names)
+            self.bring_up_to_date(runs, searches)
 
-    def bring_up_to_date(self, names: Sequence[str]) -> None:
+    def bring_up_to_date(self, runs: Mapping[str, Sequence[str]], searches: Collection[str]) -> None:
         if not self.do(RESOLVE):
             raise StudyError(f"failed: {with_log(RESOLVE)}")
         todo = pending()
@@ -81,7 +82,7 @@ class Launcher:
         previous = signal.signal(signal.SIGTERM, interrupt)
         try:
             with self.watcher:
-                self.work(names, todo)
+                self.work(runs, searches, todo)
         except KeyboardInterrupt:
             self.stop()
             raise
@@ -89,26 +90,50 @@ class Launcher:
             self.pool.shutdown()
             signal.signal(signal.SIGTERM, previous)
 
-    def work(self, names: Sequence[str], todo: set[str]) -> None:
-        """Run what is `todo`: the data with all that needs none of it, then the runs, then the board."""
-        self.runs = {run: [f"train@{run}", f"evaluate@{run}"] for run in names}
+    def work(self, runs: Mapping[str, Sequence[str]], searches: Collection[str], todo: set[str]) -> None:
+        """Run what is `todo`: the data with all that needs none of it, then what entries search, then the runs, then
+        the board."""
+        trainings = {f"train@{run}" for names in runs.values() for run in names}
         first = [self.begin("acquire", "prepare")] if todo & {"acquire", "prepare"} else []
         beside = [self.begin(name) for name in ("claims", "viewer") if name in todo]
         end(first)
-        if first and not todo >= {f"train@{run}" for run in self.runs}:  # what they made may differ from before, or not
+        if first and not todo >= trainings:  # what they made may differ from before, or not
             wait(beside)  # DVC says nothing of a stage at work
             todo = pending()
-        runs = [self.begin(run) for run in reversed(self.runs) if todo & {*self.runs[run]}]  # later nets are heavier
+        tuned = self.tune(runs, searches, todo)
+        failed = {name for group, done in tuned.items() if done.result() for name in self.groups[group]}
+        if tuned and not todo >= trainings:
+            wait(beside)
+            todo = pending()
+        started = []
+        for entry in reversed([entry for entry in runs if f"tune@{entry}" not in failed]):  # later nets are heavier
+            for run in reversed(runs[entry]):
+                self.groups[run] = [f"train@{run}", f"evaluate@{run}"]
+                self.trainings.add(run)
+                started += [self.begin(run)] if todo & {*self.groups[run]} else []
         try:
-            end([*runs, *beside])
+            end([*tuned.values(), *started, *beside])
         except StudyError as error:
             with suppress(StudyError):  # is said by `replay sync`
                 sync()
             raise StudyError(f"{error}; the others are done") from None
         end([self.begin("aggregate")])
         # Forced after a training: equal weights would let DVC skip it, and the study in MLflow would stay open.
-        self.forced = {"page"} if runs else set()
+        self.forced = {"page"} if started else set()
         end([self.begin("page")])
+
+    def tune(
+        self, runs: Mapping[str, Sequence[str]], searches: Collection[str], todo: set[str]
+    ) -> dict[str, Future[str | None]]:
+        """Begin stage tune of the entries, and wait until it is done: of each that searches by itself, of the others,
+        which takes a moment each, of all at once."""
+        copies = [f"tune@{entry}" for entry in runs if entry not in searches and f"tune@{entry}" in todo]
+        own = [f"tune@{entry}" for entry in reversed(runs) if entry in searches and f"tune@{entry}" in todo]
+        self.groups |= {name: [name] for name in own} | ({"tune": copies} if copies else {})
+        self.trainings |= {*own}
+        started = {name: self.begin(name) for name in [*own, *(["tune"] if copies else [])]}
+        wait(started.values())
+        return started
 
     def begin(self, *names: str) -> Future[str | None]:
         """Do stages or runs one after the other, as soon as there is a place; the result is what failed, if any."""
@@ -116,14 +141,14 @@ class Launcher:
 
     def do(self, name: str) -> bool:
         """Bring a stage or a run up to date; False if it failed."""
-        is_run, done = name in self.runs, False
-        self.watcher.begin(name, is_run)
+        trains, done = name in self.trainings, False
+        self.watcher.begin(name, trains)
         try:
-            if not is_run:
-                done = self.reproduce(name, [name], {})
+            if not trains:
+                done = self.reproduce(name, self.groups.get(name, [name]), {})
             else:
                 with self.cards.taken() as environment:
-                    done = self.reproduce(name, self.runs[name], environment | {LATER: "1"})
+                    done = self.reproduce(name, self.groups[name], environment | {LATER: "1"})
         finally:
             self.watcher.end(name, done)
         return done

@@ -61,7 +61,8 @@ def sources() -> dict[str, str]:
 def resolved_code() -> dict[str, str]:
     """The sources of this stage's own net or data set, with the checksums that stage `resolve` filed."""
     entry = dict(pairwise(sys.argv)).get("--entry", "")
-    paths = [Path(path.replace("${item.entry}", entry)) for path in dependencies() if path.startswith("resolved/")]
+    listed = [path for path in dependencies() if path.startswith(("resolved/", "tuning/"))]
+    paths = [Path(path.replace("${item.entry}", entry)) for path in listed]
     contents = [files.read_json(path) for path in paths if path.is_file()]
     return {f"{PACKAGE}/{name}": checksum for found in contents for name, checksum in found.get("code", {}).items()}
 
@@ -93,6 +94,13 @@ def unedited(before: dict[str, str]) -> None:
 def fingerprint(*decisive: object) -> str:
     """A name for a stage's sources together with all else that decides its result."""
     return hashlib.sha256(repr([sorted(sources().items()), *decisive]).encode()).hexdigest()[:32]
+
+
+def chosen_entry(description: str) -> str:
+    """The entry that a stage was called with: `--entry alexnet`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--entry", required=True)
+    return parser.parse_args().entry
 
 
 def chosen_run(description: str) -> tuple[str, int]:

@@ -96,12 +96,12 @@ def sync() -> None:
 
 
 def finished() -> Iterator[Account]:
-    """The accounts of the finished runs that are as stage resolve says, but for those that have another one still."""
+    """The accounts of the finished runs that are as stage tune says, but for those that have another one still."""
     others = {account.get("run") for account in map(read, folder().glob("*.json")) if account}
     for path in sorted(Path("runs").glob("*/training.json")):
         record, run = files.read_json(path), path.parent.name
-        resolved = Path("resolved/train") / f"{record['entry']}.json"
-        wanted = files.read_json(resolved) if resolved.exists() else {"entry": None}
+        tuned = Path("tuning") / record["entry"] / "run.json"
+        wanted = files.read_json(tuned) if tuned.exists() else {"entry": None}
         current = all(record.get(key) == wanted[key] for key in wanted.keys() - {"testing", "weights"})
         if current and run not in others:
             yield of_files(run, tested=False)

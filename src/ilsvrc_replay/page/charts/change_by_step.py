@@ -6,10 +6,13 @@ import altair as alt
 from markupsafe import Markup
 
 from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED, is_judged
+from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, REVERSED
 from ilsvrc_replay.page.chart import Chart, Results
-from ilsvrc_replay.page.drawing import GREEN, GREY, VERMILLION, of_protocol, spec, table, wide
+from ilsvrc_replay.page.drawing import GREEN, GREY, INK, VERMILLION, of_protocol, spec, table, wide
 
-VERDICTS = {"reproduced": GREEN, "not resolved": GREY, "reversed": VERMILLION}
+VERDICTS = {AS_IN_HISTORY: GREEN, NOT_RESOLVED: GREY, REVERSED: VERMILLION, "not judged": INK}
+SHAPES = ["triangle-left", "circle", "triangle-right", "cross"]
 
 
 def chart(results: Results) -> Chart | None:
@@ -17,19 +20,21 @@ def chart(results: Results) -> Chart | None:
     if not results.board["steps"]:
         return None
     drawn = spec(draw(results.board["steps"], results.protocol), "Change of the error at each step of the history")
-    one_seed = "; with one seed its interval knows the chance of the images, not that of another seed"
     return Chart(
         key="steps",
         heading="Did history hold?",
         intro=Markup(
-            "History fell at every step. <em>Reproduced</em> is a fall here too, <em>reversed</em> a rise, both with"
-            " 95&#8239;% confidence by a paired bootstrap over the test images; <em>not resolved</em> is neither. A"
-            " verdict holds for these nets at this width and length of training{one_seed}."
-        ).format(one_seed=one_seed if len(results.study.seeds) == 1 else ""),
+            "In history the error of the challenge’s entries fell at every step. A step is judged from three seeds of"
+            " both nets on, by Welch’s <i>t</i> over the seeds with the share of the variance that is the images’, and"
+            " Holm’s correction over all steps at 5&#8239;%: <em>{fell}</em> is a fall here too, <em>{rose}</em> a"
+            " rise, <em>{neither}</em> is neither. A net that does not beat the linear classifier is not judged."
+            " Verdicts hold for these nets at this width and length of training."
+        ).format(fell=AS_IN_HISTORY, rose=REVERSED, neither=NOT_RESOLVED),
         specs={"": drawn},
         label="Chart: change of the error at each step. Tab goes through its points.",
         caption=Markup(
-            "Left of the line the error falls, as it did in history; bars are of 95&#8239;% confidence.{by_protocol}"
+            "Left of the line the error falls, as it did in history; bars are of 95&#8239;% confidence, of each step"
+            " alone.{by_protocol}"
         ).format(by_protocol=results.by_protocol),
         below="steps_table.html.j2",
         figures={"steps": drawn},
@@ -39,30 +44,29 @@ def chart(results: Results) -> Chart | None:
 def draw(steps: list[Row], protocol: str) -> alt.LayerChart:
     """The change of each step with its interval: left of the line the error falls, as history's did."""
     param, chosen = of_protocol(protocol)
-    kept = ("change", "change_low", "change_high", "verdict", "protocol")
+    kept = ("change", "change_low", "change_high", "protocol")
     rows = [
         {
             **{key: step[key] for key in kept},
+            "verdict": step["verdict"] if is_judged(step["verdict"]) else "not judged",
             "step": f"{step['before']} → {step['after']}",
-            "says": f"{step['before']} to {step['after']}: {step['change']:+.2f} points"
-            f" ({step['change_low']:+.2f} to {step['change_high']:+.2f}), {step['verdict']}",
+            "says": says(step),
         }
         for step in steps
     ]
     order = list(dict.fromkeys(row["step"] for row in rows))
     y = alt.Y("step:N", sort=order, title=None).axis(domain=False, ticks=False, labelLimit=190, labelPadding=8)
-    ends = [0.0, *(step["change_low"] for step in steps), *(step["change_high"] for step in steps)]
+    drawn = [step[key] for step in steps for key in ("change", "change_low", "change_high")]
+    ends = [0.0, *(value for value in drawn if value is not None)]
     margin = 0.03 * (max(ends) - min(ends)) or 1.0
     x = alt.X("change:Q").title("change of the top-1 error, points").axis(tickCount=6)
     x = x.scale(domain=[min(ends) - margin, max(ends) + margin], nice=False)
     color = alt.Color("verdict:N", title=None).scale(domain=list(VERDICTS), range=list(VERDICTS.values()))
-    shape = alt.Shape("verdict:N", title=None).scale(
-        domain=list(VERDICTS), range=["triangle-left", "circle", "triangle-right"]
-    )
+    shape = alt.Shape("verdict:N", title=None).scale(domain=list(VERDICTS), range=SHAPES)
     base = alt.Chart(table(rows)).transform_filter(chosen).encode(y=y)
     zero = alt.Chart(alt.Data(values=[{}])).mark_rule(opacity=0.6, aria=False).encode(x=alt.datum(0))
     bars = [
-        base.transform_filter(f"datum.verdict == '{verdict}'")
+        base.transform_filter(f"datum.verdict == '{verdict}' && isValid(datum.change_low)")
         .mark_rule(strokeWidth=2, color=of_verdict, aria=False)
         .encode(x=alt.X("change_low:Q"), x2="change_high:Q")
         for verdict, of_verdict in VERDICTS.items()
@@ -71,3 +75,10 @@ def draw(steps: list[Row], protocol: str) -> alt.LayerChart:
         x=x, color=color, shape=shape, tooltip="says:N", description="says:N"
     )
     return wide(alt.layer(zero, *bars, points).add_params(param), 30 * len(order))
+
+
+def says(step: Row) -> str:
+    """The tooltip of a step."""
+    low, high = step["change_low"], step["change_high"]
+    bounds = "" if low is None else f" ({low:+.2f} to {high:+.2f})"
+    return f"{step['before']} to {step['after']}: {step['change']:+.2f} points{bounds}, {step['verdict']}"

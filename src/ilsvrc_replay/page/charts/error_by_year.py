@@ -200,7 +200,7 @@ def measured(board: dict[str, Any], where: dict[str, float], view: str, first: R
         if view == "relative":
             base = unit(board["rows"], first, row["protocol"])[f"{measure}_err"] or math.inf
         steps = [step for step in board["steps"] if step["protocol"] == row["protocol"]]
-        chain = [steps[0]["before"], *(step["after"] for step in steps)] if steps else []
+        chain = list(dict.fromkeys(step[side] for step in steps for side in ("before", "after")))
         error, low, high = (row[f"{measure}_err{bound}"] for bound in ("", "_low", "_high"))
         more = {"protocol": row["protocol"]}
         if row["entry"] in chain and row["kind"] == "single":

@@ -1,19 +1,19 @@
 """What changed between two results of a study: its params, and the error of every row.
 
-The statistics are those of the history's steps (leaderboard/steps.py).
+The statistics are those of the history's steps (leaderboard/judgement.py).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.leaderboard import wrong_images
+from ilsvrc_replay.leaderboard.judgement import MEASURES, NOT_JUDGED, measure, settle
 from ilsvrc_replay.leaderboard.wrong_images import Key
-from ilsvrc_replay.statistics.intervals import mcnemar, paired_change, sign
 from ilsvrc_replay.tools.compare.sides import Side
 
 COLUMNS = (
@@ -25,12 +25,7 @@ COLUMNS = (
     "after_seeds",
     "before_top1_err",
     "after_top1_err",
-    "change",
-    "change_low",
-    "change_high",
-    "paired",
-    "mcnemar_p",
-    "verdict",
+    *MEASURES,
 )
 UNCHANGED = "unchanged"
 
@@ -65,55 +60,35 @@ def behind(before: Mapping[str, Any], after: Mapping[str, Any], told: Collection
 
 
 def rows(before: Side, after: Side) -> list[dict[str, Any]]:
-    """A row (of COLUMNS) for every entry, kind and protocol that both sides have.
+    """A row (of COLUMNS) for every entry, kind and protocol that both sides have, judged as one family.
 
     Raises StudyError if they were tested on different images.
     """
     same_images(before, after)
-    old, new = before.rows, after.rows
-    return [row(before, after, key) for key in old if key in new]
+    found = [row(before, after, key) for key in before.rows if key in after.rows]
+    return [{column: row[column] for column in COLUMNS} for row in settle(found, fell="better", rose="worse")]
 
 
 def row(before: Side, after: Side, key: Key) -> dict[str, Any]:
-    """`change` is in points of top-1 error, with its 95 % interval. Where both sides have wrong.npz, it is paired by
-    image, and McNemar's test compares the first seeds; else it is from the two error rates alone."""
+    """What changed of one net, in points of top-1 error, by the images that each seed has wrong (wrong.npz)."""
     old, new = before.rows[key], after.rows[key]
-    change = new["top1_err"] - old["top1_err"]
-    masks = [side.wrong.masks.get(key) if side.wrong else None for side in (before, after)]
-    paired = all(mask is not None for mask in masks)
-    if paired:
-        low, high = paired_change(*masks)
-        probability = float(f"{mcnemar(masks[0][0], masks[1][0]):.3g}")
-    else:
-        (low, high), probability = unpaired(old, new), None
-    values = (
-        *key,
-        old["images"],
-        old["seeds"],
-        new["seeds"],
-        *(round(value, 4) for value in (old["top1_err"], new["top1_err"], change, low, high)),
-        paired,
-        probability,
-        UNCHANGED if paired and np.array_equal(*masks) else verdict(low, high),
-    )
-    return dict(zip(COLUMNS, values, strict=True))
-
-
-def unpaired(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[float, float]:
-    """The 95 % interval of the change between two error rates of which only the intervals are known.
-
-    Newcombe 1998, method 10, which joins two Wilson intervals; with intervals over seeds it is Zou & Donner's MOVER
-    (2008). Wider than a paired one, as it takes the two tests for independent.
-    """
-    change = after["top1_err"] - before["top1_err"]
-    down = (after["top1_err"] - after["top1_err_low"], before["top1_err_high"] - before["top1_err"])
-    up = (after["top1_err_high"] - after["top1_err"], before["top1_err"] - before["top1_err_low"])
-    return change - math.hypot(*down), change + math.hypot(*up)
-
-
-def verdict(low: float, high: float) -> str:
-    """What a change with this interval amounts to."""
-    return {-1: "better", 1: "worse", 0: "not resolved"}[sign(low, high)]
+    values = {
+        **dict(zip(("entry", "kind", "protocol"), key, strict=True)),
+        "images": old["images"],
+        "before_seeds": old["seeds"],
+        "after_seeds": new["seeds"],
+        "before_top1_err": old["top1_err"],
+        "after_top1_err": new["top1_err"],
+    }
+    lacking = " and ".join(side.name for side in (before, after) if side.wrong is None or key not in side.wrong.masks)
+    if lacking:
+        change = round(new["top1_err"] - old["top1_err"], 4)
+        verdict = f"{NOT_JUDGED}no {wrong_images.FILE} in {lacking}"
+        return values | dict.fromkeys(MEASURES) | {"change": change, "verdict": verdict}
+    masks = [side.wrong.masks[key] for side in (before, after)]
+    if np.array_equal(*masks):
+        return values | dict.fromkeys(MEASURES) | {"change": 0.0, "verdict": UNCHANGED}
+    return values | measure(*masks, "one ensemble" if key[1] == "ensemble" else None)
 
 
 def same_images(before: Side, after: Side) -> None:

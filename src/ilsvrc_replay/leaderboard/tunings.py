@@ -1,0 +1,50 @@
+"""What stage tune has tried for the entries of a study, and how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ilsvrc_replay import files, search
+from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.params import Study
+
+WORDS = ("entry", "key", "outcome")  # of the columns; all others are numbers
+
+
+def read(study: Study, folder: Path) -> list[Row]:
+    """A row (of search.COLUMNS) for every value that was tried, from `folder`/<entry>/search.csv."""
+    tables = [files.read_csv(folder / entry / "search.csv") for entry in study.entries]
+    return [{key: typed(key, value) for key, value in row.items()} for rows in tables for row in rows]
+
+
+def typed(key: str, value: str) -> str | float | None:
+    if key in WORDS:
+        return value
+    return None if not value else int(value) if key == "steps" else float(value)
+
+
+def of_entry(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows by entry, for those that were tuned."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["entry"], []).append(row)
+    return found
+
+
+def sentences(rows: Sequence[Row], study: Study) -> list[str]:
+    """How the entries' values were chosen, and which choices lie at the edge of what was tried."""
+    if not rows:
+        return []
+    grids: dict[str, list[str]] = {}
+    for entry, tried in of_entry(rows).items():
+        grid = f"{tried[0]['key']} of {', '.join(format(row['value'], 'g') for row in tried)}"
+        grids.setdefault(grid, []).append(entry)
+    edges = [f"{row['entry']} ({row['value']:g})" for row in rows if row["outcome"] == search.AT_EDGE]
+    lines = [
+        f"Tuned on validation images, each value for {study.tuning.share:.0%} of the entry's epochs with seed"
+        f" {study.tuning.seed}: " + "; ".join(f"{', '.join(entries)}: {grid}" for grid, entries in grids.items()) + "."
+    ]
+    if edges:
+        lines.append(f"At the edge of the search, so that a better value may lie outside: {', '.join(edges)}.")
+    return lines

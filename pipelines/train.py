@@ -41,7 +41,7 @@ def main() -> None:
         else:
             with processes.together(world), kept.listening():
                 net = fit.run(job, [Progress(name), live, kept], kept.load())
-            record = outputs.write(Path("runs") / name, net, job.learner.curve, record)
+            record = outputs.write(Path("runs") / name, net, job.module.curve, record)
         live.tell(record=record)
 
 

@@ -69,8 +69,8 @@ def same(place: Workplace, packed: Packed, said: str) -> None:
     net = fit.run(job)
     with (place.folder / RUN / "curves.csv").open() as file:
         curve = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-    assert len(curve) == len(job.learner.curve) == fit.CHECKS
-    for made, wanted in zip(curve, job.learner.curve, strict=True):
+    assert len(curve) == len(job.module.curve) == fit.CHECKS
+    for made, wanted in zip(curve, job.module.curve, strict=True):
         for name in wanted:
             slack = 100 / len(packed.labels("val")) if name.endswith("_err") else 0
             assert made[name] == pytest.approx(wanted[name], rel=0, abs=slack + 1e-4), name

@@ -29,8 +29,8 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.input.world import FOLLOWS
 from ilsvrc_replay.runtime.orphans import GRACE
 from ilsvrc_replay.runtime.scratch import locked, scratch
-from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Callback
+from ilsvrc_replay.training.loop import Callback, Loop
+from ilsvrc_replay.training.module import Classifier
 
 AT_INTERVALS, WITHIN = 10, 300  # seconds since the last state after which one is kept: between intervals, within one
 SHARE = 0.01  # of the training's time that keeping may take
@@ -77,29 +77,29 @@ class Checkpoint(Callback):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def on_train_start(self, learner: Learner) -> None:
+    def on_train_start(self, trainer: Loop, pl_module: Classifier) -> None:
         self.kept = time.monotonic()
 
-    def on_train_batch_start(self, learner: Learner) -> None:
+    def on_train_batch_start(self, trainer: Loop, pl_module: Classifier, *_: Any) -> None:
         if self.told is not None:
-            self.stop(learner)
+            self.stop(trainer)
         elapsed = time.monotonic() - self.kept
-        between_intervals = not learner.losses
-        if elapsed >= max(pause(between_intervals), self.cost / SHARE) and learner.step:
+        between_intervals = not pl_module.losses
+        if elapsed >= max(pause(between_intervals), self.cost / SHARE) and trainer.global_step:
             try:
-                self.keep(learner)
+                self.keep(trainer)
             except (StudyError, OSError) as error:  # a full disk ends no training that needs nothing of it yet
                 print(f"warning: the state was not kept: {error}", file=sys.stderr)
                 self.kept = time.monotonic()
 
-    def on_train_end(self, learner: Learner) -> None:
+    def on_train_end(self, trainer: Loop, pl_module: Classifier) -> None:
         if self.told is not None:
-            self.stop(learner)
+            self.stop(trainer)
 
-    def keep(self, learner: Learner) -> None:
+    def keep(self, trainer: Loop) -> None:
         started = time.monotonic()
         content = io.BytesIO()  # torch says of a full disk only that its writer failed
-        torch.save(learner.state(), content)
+        torch.save(trainer.dump_checkpoint(), content)
         with files.whole_file(self.path) as partial:
             partial.write_bytes(content.getbuffer())
         self.kept = time.monotonic()
@@ -111,9 +111,9 @@ class Checkpoint(Callback):
             raise SystemExit(128 + number)
         self.told = signal.Signals(number)
 
-    def stop(self, learner: Learner) -> None:
-        self.keep(learner)
-        print(f"error: stopped after step {learner.step:,}, to go on from there the next time", file=sys.stderr)
+    def stop(self, trainer: Loop) -> None:
+        self.keep(trainer)
+        print(f"error: stopped after step {trainer.global_step:,}, to go on from there the next time", file=sys.stderr)
         raise SystemExit(128 + self.told)
 
 
@@ -125,10 +125,10 @@ class ReadOnlyCheckpoint(Checkpoint):
             return torch.load(self.path, weights_only=True, map_location="cpu")
         return None
 
-    def on_train_batch_start(self, learner: Learner) -> None:
+    def on_train_batch_start(self, trainer: Loop, pl_module: Classifier, *_: Any) -> None:
         pass
 
-    def on_train_end(self, learner: Learner) -> None:
+    def on_train_end(self, trainer: Loop, pl_module: Classifier) -> None:
         pass
 
     def be_told(self, number: int, _frame: FrameType | None) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from pytorch_lightning import Callback
 from torch import nn
 
 from ilsvrc_replay.device import choose_device, enough_memory
@@ -24,10 +25,10 @@ from ilsvrc_replay.models.counting import count_macs, count_parameters
 from ilsvrc_replay.models.initial_weights import materialise, set_dropout
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.run import Compute, Run
-from ilsvrc_replay.training import loop
+from ilsvrc_replay.training.data import Batches
 from ilsvrc_replay.training.data_parallel import has_batch_norm
-from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Callback
+from ilsvrc_replay.training.loop import Loop, Metrics
+from ilsvrc_replay.training.module import Classifier
 from ilsvrc_replay.training.processes import check_same_start, fabric_options
 
 VALIDATED_AT_ONCE = 500  # images; a constant, as the losses of val round by it
@@ -37,26 +38,27 @@ PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}  # by
 
 @dataclass(frozen=True)
 class Job:
-    """A run ready to start. `record` says all that decides its weights, and no time or path."""
+    """A run ready to start, validated after every `interval` steps. `record` says all that decides its weights, and no
+    time or path."""
 
-    learner: Learner
-    training: TrainingBatches
-    validation: OrderedBatches
+    module: Classifier
+    data: Batches
+    interval: int
     compute: Compute
     record: dict[str, Any]
+    world: World = ALONE
 
     @property
     def device(self) -> torch.device:
-        return self.training.labels.device
+        return self.data.device
 
     @property
     def summary(self) -> str:
-        record, recipe = self.record, self.learner.recipe
+        record, recipe = self.record, self.module.recipe
         return (
             f"{record['param_count']:,} parameters, {record['macs'] / 1e6:,.2f} M multiply-adds, compact"
             f" {record['compact']}; recipe {record['recipe_name']}, {record['steps']:,} steps of {recipe.batch_size}"
-            f" images on {record['device']}"
-            + (f", in {self.learner.world.size} processes" if self.learner.world.size > 1 else "")
+            f" images on {record['device']}" + (f", in {self.world.size} processes" if self.world.size > 1 else "")
         )
 
 
@@ -87,35 +89,39 @@ def set_up(run: Run, seed: int, packed: Packed, world: World = ALONE) -> Job:
     batches_per_epoch = len(labels) // recipe.batch_size
     intervals = max(CHECKS, math.ceil(recipe.epochs))
     interval = max(1, round(recipe.epochs * batches_per_epoch / intervals))
+    steps = intervals * interval
+    training = TrainingBatches(
+        images,
+        labels,
+        batch_size=recipe.batch_size,
+        interval=batches_per_epoch,
+        seed=seed,
+        view=training_view(recipe, pixels, packed.shape["image_size"], seed, len(labels)),
+        world=world,
+    )
+    validation = OrderedBatches(
+        resident(packed.images("val"), device),
+        packed.labels("val").to(device),
+        batch_size=VALIDATED_AT_ONCE,
+        view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
+        world=world,
+    )
     return Job(
-        learner=Learner(net, recipe, intervals * interval, batches_per_epoch, seed, world, device),
-        training=TrainingBatches(
-            images,
-            labels,
-            batch_size=recipe.batch_size,
-            interval=interval,
-            seed=seed,
-            view=training_view(recipe, pixels, packed.shape["image_size"], seed, len(labels)),
-            world=world,
-        ),
-        validation=OrderedBatches(
-            resident(packed.images("val"), device),
-            packed.labels("val").to(device),
-            batch_size=VALIDATED_AT_ONCE,
-            view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
-            world=world,
-        ),
+        module=Classifier(net, recipe, steps, batches_per_epoch, seed, scaled=compute.precision == "fp16"),
+        data=Batches(training, validation),
+        interval=interval,
         compute=compute,
         record={
             **run.model_dump(exclude={"testing", "weights"}),
             "seed": seed,
             "compact": factor,
             **counts,
-            "steps": intervals * interval,
+            "steps": steps,
             "data": {"name": packed.meta["name"], "sha256": packed.meta["sha256"]},
             "normalisation": {"mean": pixels.mean.tolist(), "std": pixels.std.tolist()},
             "device": device.type,
         },
+        world=world,
     )
 
 
@@ -138,19 +144,18 @@ def run(job: Job, callbacks: Sequence[Callback] = (), state: dict[str, Any] | No
 
     Raises StudyError if the training diverges or does not fit into memory.
     """
-    learner = job.learner
-    with enough_memory(f"entries.{job.record['entry']}.batch_size, which is {learner.recipe.batch_size}"):
-        to_device(job)
+    with enough_memory(f"entries.{job.record['entry']}.batch_size, which is {job.module.recipe.batch_size}"):
+        loop = start(job, callbacks)
         if state:
-            learner.restore(state)
+            loop.restore(state)
             del state
-        check_same_start(learner.step, learner.world)
-        loop.train(learner, job.training, job.validation, callbacks)
-    return learner.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()
+        check_same_start(loop.global_step, job.world)
+        loop.fit()
+    return job.module.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()
 
 
-def to_device(job: Job) -> None:
-    """Make the job's net ready to train on its device and, of several processes, together with the others."""
+def start(job: Job, callbacks: Sequence[Callback] = ()) -> Loop:
+    """The project's loop with the job's net ready to train on its device and, of several processes, with the others."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning_fabric")  # advice on what `compute` has decided
     torch.use_deterministic_algorithms(job.compute.deterministic)
@@ -159,7 +164,8 @@ def to_device(job: Job) -> None:
     fabric = Fabric(
         accelerator=job.device.type,
         precision=PRECISIONS[job.compute.precision],
-        **fabric_options(job.compute, job.learner.world),
+        loggers=Metrics(),
+        **fabric_options(job.compute, job.world),
     )
     fabric.launch()
-    job.learner.set_up(fabric, scaled=job.compute.precision == "fp16")
+    return Loop(fabric, job.module, job.data, job.interval, callbacks)

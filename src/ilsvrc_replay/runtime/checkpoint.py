@@ -29,6 +29,7 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.input.world import FOLLOWS
 from ilsvrc_replay.runtime.orphans import GRACE
 from ilsvrc_replay.runtime.scratch import locked, scratch
+from ilsvrc_replay.training.lightning_trainer import Trainer
 from ilsvrc_replay.training.loop import Callback, Loop
 from ilsvrc_replay.training.module import Classifier
 
@@ -136,8 +137,28 @@ class ReadOnlyCheckpoint(Checkpoint):
             threading.Timer(GRACE, os._exit, [128 + number]).start()
 
 
-def following(run: str, name: str) -> ReadOnlyCheckpoint:
-    return ReadOnlyCheckpoint(scratch("runs") / run / name)
+class EpochCheckpoint(Checkpoint):
+    """Keeps the state at the end of every epoch: from there alone Lightning's Trainer goes on."""
+
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        if self.told is not None:
+            self.stop(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Classifier) -> None:
+        trainer.save_checkpoint(self.path)
+
+    def stop(self, trainer: Trainer) -> None:
+        print("error: stopped; the next time it goes on after the last whole epoch", file=sys.stderr)
+        raise SystemExit(128 + self.told)
+
+
+class ReadOnlyEpochCheckpoint(EpochCheckpoint, ReadOnlyCheckpoint):
+    """Of the Trainer's other processes: gives its part of the weights; the first process writes."""
+
+
+def following(run: str, name: str, engine: str = "fabric") -> ReadOnlyCheckpoint:
+    kind = ReadOnlyCheckpoint if engine == "fabric" else ReadOnlyEpochCheckpoint
+    return kind(scratch("runs") / run / name)
 
 
 def pause(between_intervals: bool) -> float:
@@ -145,7 +166,7 @@ def pause(between_intervals: bool) -> float:
 
 
 @contextmanager
-def claimed(run: str, name: str) -> Iterator[Checkpoint]:
+def claimed(run: str, name: str, engine: str = "fabric") -> Iterator[Checkpoint]:
     """A Checkpoint of the run with the fingerprint `name` while the block lasts, removed if the block ends well.
 
     States of the same run with another fingerprint are removed, unless a process is training by them. Raises StudyError
@@ -158,7 +179,7 @@ def claimed(run: str, name: str) -> Iterator[Checkpoint]:
             for other in [path for path in folder.iterdir() if path.is_dir() and path.name != name]:
                 remove(other)
             held.enter_context(locked(folder / name / "lock", refusal))
-        yield Checkpoint(folder / name)
+        yield (Checkpoint if engine == "fabric" else EpochCheckpoint)(folder / name)
         shutil.rmtree(folder / name)
 
 

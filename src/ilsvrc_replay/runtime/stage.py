@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import hashlib
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -63,7 +64,11 @@ def resolved_code() -> dict[str, str]:
     entry = dict(pairwise(sys.argv)).get("--entry", "")
     paths = [Path(path.replace("${item.entry}", entry)) for path in dependencies() if path.startswith("resolved/")]
     contents = [files.read_json(path) for path in paths if path.is_file()]
-    return {f"{PACKAGE}/{name}": checksum for found in contents for name, checksum in found.get("code", {}).items()}
+    return {
+        os.path.normpath(f"{PACKAGE}/{name}"): checksum
+        for found in contents
+        for name, checksum in found.get("code", {}).items()
+    }
 
 
 def dependencies() -> list[str]:

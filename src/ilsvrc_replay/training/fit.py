@@ -25,6 +25,8 @@ from ilsvrc_replay.models.counting import count_macs, count_parameters
 from ilsvrc_replay.models.initial_weights import materialise, set_dropout
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.run import Compute, Run
+from ilsvrc_replay.training import lightning_trainer
+from ilsvrc_replay.training.callbacks import make_callbacks
 from ilsvrc_replay.training.data import Batches
 from ilsvrc_replay.training.data_parallel import has_batch_norm
 from ilsvrc_replay.training.loop import Loop, Metrics
@@ -45,6 +47,7 @@ class Job:
     data: Batches
     interval: int
     compute: Compute
+    callbacks: list[Callback]  # the entry's own
     record: dict[str, Any]
     world: World = ALONE
 
@@ -85,7 +88,13 @@ def set_up(run: Run, seed: int, packed: Packed, world: World = ALONE) -> Job:
     images, labels = resident(packed.images("train"), device), packed.labels("train").to(device)
     if recipe.batch_size > len(labels):
         raise StudyError(f"entries.{run.entry}.batch_size is {recipe.batch_size}: there are {len(labels)} images")
+    parts = compute.trainer.get("accumulate_grad_batches", 1)
     check_world(run.entry, net, recipe.batch_size, len(packed.labels("val")), world, device)
+    if recipe.batch_size % (parts * world.size) and parts > 1:
+        raise StudyError(
+            f"compute.trainer.accumulate_grad_batches is {parts}: entries.{run.entry}.batch_size, {recipe.batch_size},"
+            f" is not divisible by it{f' times {world.size} processes' if world.size > 1 else ''}"
+        )
     batches_per_epoch = len(labels) // recipe.batch_size
     intervals = max(CHECKS, math.ceil(recipe.epochs))
     interval = max(1, round(recipe.epochs * batches_per_epoch / intervals))
@@ -106,10 +115,14 @@ def set_up(run: Run, seed: int, packed: Packed, world: World = ALONE) -> Job:
         view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
         world=world,
     )
+    if compute.strategy == "fsdp" and recipe.average != "none":
+        raise StudyError(f"entries.{run.entry}.average is {recipe.average}, not possible with fsdp: use ddp")
+    module = Classifier(net, recipe, steps, batches_per_epoch, seed, scaled=compute.precision == "fp16", parts=parts)
     return Job(
-        module=Classifier(net, recipe, steps, batches_per_epoch, seed, scaled=compute.precision == "fp16"),
-        data=Batches(training, validation),
+        module=module,
+        data=Batches(training, validation, parts),
         interval=interval,
+        callbacks=make_callbacks(run.callbacks),
         compute=compute,
         record={
             **run.model_dump(exclude={"testing", "weights"}),
@@ -142,9 +155,16 @@ def check_world(
 def run(job: Job, callbacks: Sequence[Callback] = (), state: dict[str, Any] | None = None) -> nn.Module:
     """Train, from `state` on where there is one; returns the net on the CPU.
 
-    Raises StudyError if the training diverges or does not fit into memory.
+    `state` is what runtime.checkpoint keeps. Raises StudyError if the training diverges or does not fit into memory.
     """
     with enough_memory(f"entries.{job.record['entry']}.batch_size, which is {job.module.recipe.batch_size}"):
+        for library in ("lightning_fabric", "pytorch_lightning"):  # advice on what `compute` has decided
+            logging.getLogger(library).setLevel(logging.WARNING)
+            warnings.filterwarnings("ignore", module=library)
+        if job.compute.engine == "trainer":
+            precision, settings = PRECISIONS[job.compute.precision], (job.interval, job.compute, job.world)
+            everyone = [*job.callbacks, *callbacks]
+            return lightning_trainer.train(job.module, job.data, *settings, precision, everyone, state).eval()
         loop = start(job, callbacks)
         if state:
             loop.restore(state)
@@ -156,8 +176,6 @@ def run(job: Job, callbacks: Sequence[Callback] = (), state: dict[str, Any] | No
 
 def start(job: Job, callbacks: Sequence[Callback] = ()) -> Loop:
     """The project's loop with the job's net ready to train on its device and, of several processes, with the others."""
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="lightning_fabric")  # advice on what `compute` has decided
     torch.use_deterministic_algorithms(job.compute.deterministic)
     if job.compute.deterministic:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # or else cuBLAS refuses
@@ -168,4 +186,4 @@ def start(job: Job, callbacks: Sequence[Callback] = ()) -> Loop:
         **fabric_options(job.compute, job.world),
     )
     fabric.launch()
-    return Loop(fabric, job.module, job.data, job.interval, callbacks)
+    return Loop(fabric, job.module, job.data, job.interval, [*job.callbacks, *callbacks])

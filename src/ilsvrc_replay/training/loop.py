@@ -60,7 +60,6 @@ class Loop:
         module.fabric, data.trainer = fabric, self
         data.setup("fit")
         self.call("setup", "fit")
-        module.train()
         if self.world_size > 1:
             self.training_step = fabric.setup_module(module).training_step
         else:  # Fabric's wrapper would add a percent to short steps
@@ -112,24 +111,24 @@ class Loop:
         return found + ([getattr(module, name)] if getattr(type(module), name, None) is not empty else [])
 
     def call(self, name: str, *args: Any) -> None:
-        """Call everyone's hook of that name."""
-        for hook in self.hooks[name]:
-            hook(*args)
+        """Call everyone's hook of that name. Raises StudyError if one wants of Lightning's Trainer what is not here."""
+        try:
+            for hook in self.hooks[name]:
+                hook(*args)
+        except AttributeError as error:
+            if error.obj is not self:
+                raise
+            raise StudyError(
+                f"a callback reads trainer.{error.name}, which the project's own loop has not: set compute.engine to"
+                " trainer"
+            ) from error
 
     def fit(self) -> None:
-        """From wherever the module is to its last step.
-
-        Raises StudyError if the training diverges, or if a callback wants of Lightning's Trainer what is not here.
-        """
+        """From wherever the module is to its last step. Raises StudyError if the training diverges."""
         try:
             self.train()
         except BaseException as error:
             self.call("on_exception", error)
-            if isinstance(error, AttributeError) and error.obj is self:
-                raise StudyError(
-                    f"a callback reads trainer.{error.name}, which the project's own loop has not: set compute.engine"
-                    " to trainer"
-                ) from error
             raise
         finally:
             self.lightning_module.fabric = None

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
+from torch.distributed.fsdp import fully_shard
 from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -34,18 +35,26 @@ class Classifier(LightningModule):
     `net.auxiliary_weight`. Where the recipe averages weights, `average` holds them and is what is validated.
 
     Of several processes each sees its rows of a batch; all have the same weights and the same curve. In fp16 losses are
-    `scaled`.
+    `scaled`; where gradients accumulate, a batch comes in `parts`.
     """
 
     def __init__(
-        self, net: nn.Module, recipe: Recipe, steps: int, batches_per_epoch: int, seed: int, scaled: bool = False
+        self,
+        net: nn.Module,
+        recipe: Recipe,
+        steps: int,
+        batches_per_epoch: int,
+        seed: int,
+        scaled: bool = False,
+        parts: int = 1,
     ) -> None:
         super().__init__()
-        self.net, self.recipe = net.to(memory_format=torch.channels_last), recipe
-        self.steps, self.batches_per_epoch, self.seed, self.scaled = steps, batches_per_epoch, seed, scaled
+        self.net, self.recipe = net, recipe
+        self.steps, self.batches_per_epoch, self.seed = steps, batches_per_epoch, seed
+        self.scaled, self.parts = scaled, parts
         self.average = None if recipe.average == "none" else Average(net, recipe.average)
         self.world, self.masks = ALONE, None
-        self.step = 0  # how many are done
+        self.step, self.drawn = 0, -1  # how many are done; the one that was drawn for
         self.curve: list[dict[str, float]] = []
         self.losses: list[Tensor] = []  # of the steps since the last validation
         self.seen: list[Batch] = []  # scores (N, classes) and labels of the validation under way
@@ -63,7 +72,14 @@ class Classifier(LightningModule):
         self.world = World(self.trainer.global_rank, self.trainer.world_size)
         if self.world.size > 1 and self.masks is None:
             self.masks = torch.Generator(self.trainer.strategy.root_device)
-            self.net = share_layers(self.net, self.world, self.recipe.batch_size, self.masks)
+            self.net = share_layers(self.net, self.world, self.recipe.batch_size // self.parts, self.masks)
+        self.to(memory_format=torch.channels_last).train()
+
+    def configure_model(self) -> None:
+        """Shard the weights over the processes, where Lightning's strategy does so."""
+        if self.device_mesh is not None:
+            net = self.net.to(memory_format=torch.contiguous_format)  # others cannot be sharded
+            fully_shard(net, mesh=self.device_mesh["data_parallel"])
 
     def configure_optimizers(self) -> dict[str, Any]:
         # What is fused unscales too late for clipping.
@@ -78,6 +94,9 @@ class Classifier(LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Let dropout draw by (seed, step) alone, whatever ran before."""
+        if self.step == self.drawn:  # a further part of a batch: its draws go on
+            return
+        self.drawn = self.step
         key = seeding.seed_of(self.seed, self.step)
         if self.world.size > 1:
             self.masks.manual_seed(key)  # dropout, drawn for the whole batch

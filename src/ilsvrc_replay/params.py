@@ -76,6 +76,8 @@ class Entry(Defaults):
 
 
 class Study(Strict):
+    """What params.yaml says: a data set, entries with their recipes, seeds, and how they are trained and tested."""
+
     study: Name
     dataset: Dataset
     compute: Compute = Compute()

@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ from ilsvrc_replay.models.counting import count_macs, count_parameters
 from ilsvrc_replay.models.initial_weights import materialise, set_dropout
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.run import Compute, Run
-from ilsvrc_replay.training import lightning_trainer
+from ilsvrc_replay.training import lightning_trainer, outputs
 from ilsvrc_replay.training.callbacks import make_callbacks
 from ilsvrc_replay.training.data import Batches
 from ilsvrc_replay.training.data_parallel import has_batch_norm
@@ -54,6 +55,10 @@ class Job:
     @property
     def device(self) -> torch.device:
         return self.data.device
+
+    def save(self, path: Path | str) -> None:
+        """Write the weights as they are now, safetensors, for an entry's `weights`."""
+        outputs.write_weights(Path(path), self.module.tested)
 
     @property
     def summary(self) -> str:

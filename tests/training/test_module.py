@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
 from made_recipes import crop, recipe, schedule
-from torch.utils._python_dispatch import TorchDispatchMode
+from waits import Waits
 
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit
 from ilsvrc_replay.training.module import Classifier
-
-aten = torch.ops.aten
-WAITS = {aten._local_scalar_dense.default, aten.nonzero.default, aten.lift_fresh.default, aten.masked_select.default}
-
-
-class Waits(TorchDispatchMode):
-    """Counts what would let the host wait for a GPU: a value read, a tensor made of numbers, a size that depends."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in WAITS:
-            self.seen.append(str(func))
-        return func(*args, **(kwargs or {}))
-
 
 NOISE = {"crop": crop(kind="area"), "flip": True, "photometric": 0.4, "pca_colour": 0.1, "dropout": 0.5}
 

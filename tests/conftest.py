@@ -48,9 +48,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("what it survived")
         terminalreporter.write_line("\n".join(lines))
     ended = [*passed, *terminalreporter.stats.get("failed", [])]
-    rows = [
-        text for report in ended if "[cuda" in report.nodeid for name, text in report.user_properties if name == "row"
-    ]
+    told = [pair for report in ended if "[cuda" in report.nodeid for pair in report.user_properties]
+    rows = [text for name, text in told if name == "row"]
     if rows:
         terminalreporter.section("measured on a GPU")
         where = f"{torch.cuda.get_device_name()}, torch {torch.__version__}"

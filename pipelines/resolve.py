@@ -46,12 +46,11 @@ def resolved(study: Study) -> dict[str, Any]:
     }
     for name, run in resolve_all(study).items():
         trained = run.model_copy(update={"testing": None, "versions": versions(*TRAINED_WITH)})
-        own = fingerprints.code_of_net(run.net.architecture)
-        untrained = {"recipe": None, "callbacks": {}, "code": own}
+        untrained = {"recipe": None, "callbacks": {}, "sources": {}}
         tested = run.model_copy(update=untrained | {"versions": versions(*TESTED_WITH)})
         found[f"train/{name}"] = trained.model_dump()
         if run.weights and run.weights.of_library:  # is tested on the original images
-            tested = tested.model_copy(update={"code": own | code})
+            tested = tested.model_copy(update={"code": run.code | code})
         found[f"evaluate/{name}"] = tested.model_dump()
     return found
 

@@ -156,7 +156,8 @@ class Testing(Strict):
 class Run(Strict):
     """An entry, resolved; with a seed it is a run. `recipe` is None for published weights, `testing` in what training
     reads. `callbacks` have their arguments by their dotted paths. `versions` are those of the libraries that decide
-    bytes, `code` the checksums of the entry's own sources by their paths from the package."""
+    bytes, `code` the checksums of the entry's own sources by their paths in the package, `sources` those of the user's
+    files by their paths in the checkout."""
 
     entry: str
     net: Net
@@ -168,6 +169,7 @@ class Run(Strict):
     testing: Testing | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     code: dict[str, str] = Field(default_factory=dict)
+    sources: dict[str, str] = Field(default_factory=dict)
 
     @property
     def decisive(self) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import os
 import sys
 from collections.abc import Iterable
 from importlib.machinery import PathFinder
@@ -18,9 +17,9 @@ from ilsvrc_replay.files import sha256
 from ilsvrc_replay.recipes.fingerprints import PACKAGE
 
 
-def code_of(callbacks: Iterable[str]) -> dict[str, str]:
+def sources_of(callbacks: Iterable[str]) -> dict[str, str]:
     """The checksums of the files in the current folder that classes, by their dotted paths, are made of, with those
-    that they import; by their paths from the package. Raises StudyError if there is no such module or class."""
+    that they import; by their paths there. Raises StudyError if there is no such module or class."""
     found: dict[str, str] = {}
     for path in callbacks:
         module, _, name = path.rpartition(".")
@@ -31,8 +30,8 @@ def code_of(callbacks: Iterable[str]) -> dict[str, str]:
         if name not in known and "*" not in known:
             near = difflib.get_close_matches(name, known, n=1)
             raise StudyError(f"callbacks: {module} has no {name}" + (f"; did you mean {near[0]}?" if near else ""))
-        found |= {os.path.relpath(own, PACKAGE): sha256(own) for own in sources(file)}
-    return found
+        found |= {str(own.relative_to(Path.cwd())): sha256(own) for own in sources(file)}
+    return dict(sorted(found.items()))
 
 
 def locate(module: str) -> Path | None:
@@ -51,7 +50,7 @@ def sources(file: Path) -> set[Path]:
     waiting = [file.resolve()]
     while waiting:
         path = waiting.pop()
-        inside = path.is_relative_to(Path.cwd()) and not path.is_relative_to(PACKAGE)
+        inside = path.is_relative_to(Path.cwd()) and not path.is_relative_to(PACKAGE.resolve())
         if path in found or not inside or "site-packages" in path.parts:
             continue
         found.add(path)

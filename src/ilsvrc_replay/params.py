@@ -16,6 +16,7 @@ from ilsvrc_replay.evaluation.protocols import PROTOCOLS
 from ilsvrc_replay.run import Activation, Compact, Compute, Crop, Net, Recipe, Schedule, Seed, Share, Strict
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+DottedPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 Protocol = Annotated[str, Field(pattern=f"^({'|'.join(PROTOCOLS)})(@[1-9][0-9]*)?$")]  # @N: first N test images alone
 
 
@@ -87,6 +88,9 @@ class Defaults(PartialRecipe):
     width: float = Field(1.0, gt=0, description="factor on every channel count")
     activation: Activation = Field("relu", description="tanh: in place of every ReLU")
     protocols: list[Protocol] | None = Field(None, min_length=1, description="null: the study's")
+    callbacks: dict[DottedPath, dict[str, Any] | None] | None = Field(
+        None, description="Lightning callbacks of the training: the arguments of each, by its class's dotted path"
+    )
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -110,6 +114,8 @@ class Tuning(Strict):
 
 
 class Study(Strict):
+    """What params.yaml says: a data set, entries with their recipes, seeds, and how they are trained and tested."""
+
     study: Name
     dataset: Dataset
     compute: Compute = Compute()
@@ -141,8 +147,9 @@ class Study(Strict):
                 raise ValueError(
                     f"entries.{name}: weights and `recipe: pretrained` belong together: one of them is missing"
                 )
-            if entry.weights is not None and entry.overrides:
-                key = next(iter(entry.overrides))
+            given = [*entry.overrides, *(["callbacks"] if entry.callbacks else [])]
+            if entry.weights is not None and given:
+                key = given[0]
                 raise ValueError(f"entries.{name}: {key} has no meaning for published weights: leave it out")
         return self
 
@@ -209,6 +216,11 @@ class Study(Strict):
         """The name of an entry's recipe."""
         return self.given(name, "recipe")
 
+    def callbacks(self, name: str) -> dict[str, dict[str, Any]]:
+        """The callbacks of an entry's training, with their arguments: its own, or else the study's."""
+        given = self.given(name, "callbacks") if self.recipe(name) != "pretrained" else None
+        return {path: arguments or {} for path, arguments in (given or {}).items()}
+
     def protocols(self, name: str) -> list[str]:
         """The test protocols of an entry: its own, or else the study's."""
         return self.given(name, "protocols") or self.evaluation.protocols
@@ -246,6 +258,8 @@ def explain(error: Any) -> str:
         return f"{where} is missing"
     if error["type"] == "value_error":
         return f"{where}: {error['ctx']['error']}" if error["loc"] else str(error["ctx"]["error"])
+    if "callbacks" in parents and error["type"] == "string_pattern_mismatch":
+        return f"{'.'.join(parents[:-1])}: {error['input']!r} is no dotted path of a class, such as my_callbacks.Noise"
     if "protocols" in parents and error["type"] == "string_pattern_mismatch":
         return f"{where} is {error['input']!r}: a protocol is one of {', '.join(PROTOCOLS)}, or one of them@N images"
     return f"{where} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"

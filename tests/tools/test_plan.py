@@ -75,9 +75,9 @@ def test_a_probe_foretells_a_training(
     job = fit.set_up(resolve(one, "net"), 0, packed)
     before = time.process_time()
     fit.run(job)
-    assert found.steps == job.learner.steps
+    assert found.steps == job.module.steps
     assert found.train_s == pytest.approx(time.process_time() - before, rel=3)  # on a busy machine
     assert found.train_s > found.steps * 16 / found.images_per_s
-    weights = sum(tensor.nbytes for tensor in job.learner.net.state_dict().values())
+    weights = sum(tensor.nbytes for tensor in job.module.net.state_dict().values())
     assert found.saved_bytes == weights + 4 * 10 * packed.meta["images"]["test"]
     assert torch.get_num_threads() == one.compute.threads

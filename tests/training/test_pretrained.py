@@ -274,7 +274,7 @@ def test_a_file_of_weights_is_tested_on_the_packed_images(
 ) -> None:
     path = tmp_path / name
     trained = study("zfnet")
-    net = fit.set_up(resolve(trained, "net"), 3, packed).learner.net
+    net = fit.set_up(resolve(trained, "net"), 3, packed).module.net
     if path.suffix == ".pth":
         torch.save({"state_dict": net.state_dict(), "epoch": 3}, path)
     else:

@@ -8,6 +8,7 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes import fingerprints
 from ilsvrc_replay.recipes.catalogue import complete, of_net
+from ilsvrc_replay.recipes.user_callbacks import sources_of
 from ilsvrc_replay.run import Recipe, Run, Search, Testing, Weights
 
 
@@ -21,10 +22,12 @@ def resolve(study: Study, name: str) -> Run:
             recipe=None if study.recipe(name) == "pretrained" else recipe(study, name),
             search=search(study, name),
             weights=weights(study.entry(name).weights),
+            callbacks=study.callbacks(name),
             compute=study.compute,
             testing=Testing(protocols=study.protocols(name), batch_size=study.evaluation.batch_size),
             versions=fingerprints.versions("torch", "torchvision", "timm", "pytorch-lightning", "numpy", "pillow"),
             code=fingerprints.code_of_net(study.net(name).architecture),
+            sources=sources_of(study.callbacks(name)),
         )
     except StudyError as error:
         raise StudyError(f"entries.{name}: {error}") from None

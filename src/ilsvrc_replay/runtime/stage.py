@@ -59,12 +59,13 @@ def sources() -> dict[str, str]:
 
 
 def resolved_code() -> dict[str, str]:
-    """The sources of this stage's own net or data set, with the checksums that stage `resolve` filed."""
+    """The checksums that stage `resolve` filed of this stage's own net or data set, and of the user's files."""
     entry = dict(pairwise(sys.argv)).get("--entry", "")
     listed = [path for path in dependencies() if path.startswith(("resolved/", "tuning/"))]
     paths = [Path(path.replace("${item.entry}", entry)) for path in listed]
     contents = [files.read_json(path) for path in paths if path.is_file()]
-    return {f"{PACKAGE}/{name}": checksum for found in contents for name, checksum in found.get("code", {}).items()}
+    ours = {f"{PACKAGE}/{name}": checksum for found in contents for name, checksum in found.get("code", {}).items()}
+    return ours | {name: checksum for found in contents for name, checksum in found.get("sources", {}).items()}
 
 
 def dependencies() -> list[str]:

@@ -86,7 +86,7 @@ def against_loaders(study: Study, entry: str, jpegs: Path, seconds: float, round
     packed = packed_data.load(jpegs / "packed")
     job = fit.set_up(resolve(study, entry), study.seeds[0], packed)
     architecture = registry.find(job.record["net"]["architecture"])
-    pixels = input_scale.pixels_for(job.learner.net, architecture, packed, job.device)
+    pixels = input_scale.pixels_for(job.module.net, architecture, packed, job.device)
     taken = []
     for _ in range(rounds):
         speeds = {"project": stepping.real_loop(job, seconds)}
@@ -137,7 +137,7 @@ def described(study: Study, job: fit.Job, packed: Packed) -> dict[str, Any]:
         "width": job.record["net"]["width"],
         "compact": job.record["compact"],
         "param_count": job.record["param_count"],
-        "batch_size": job.learner.recipe.batch_size,
+        "batch_size": job.module.recipe.batch_size,
         "data": packed.meta["name"],
         "image_size": packed.shape["image_size"],
         "device": job.device.type,

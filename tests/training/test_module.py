@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
 from made_recipes import crop, recipe, schedule
-from torch.utils._python_dispatch import TorchDispatchMode
+from waits import Waits
 
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit
-from ilsvrc_replay.training.learner import Learner
-
-aten = torch.ops.aten
-WAITS = {aten._local_scalar_dense.default, aten.nonzero.default, aten.lift_fresh.default, aten.masked_select.default}
-
-
-class Waits(TorchDispatchMode):
-    """Counts what would let the host wait for a GPU: a value read, a tensor made of numbers, a size that depends."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in WAITS:
-            self.seen.append(str(func))
-        return func(*args, **(kwargs or {}))
-
+from ilsvrc_replay.training.module import Classifier
 
 NOISE = {"crop": crop(kind="area"), "flip": True, "photometric": 0.4, "pca_colour": 0.1, "dropout": 0.5}
 
@@ -48,14 +30,13 @@ NOISE = {"crop": crop(kind="area"), "flip": True, "photometric": 0.4, "pca_colou
 )
 def test_no_step_waits_for_the_device(study: Callable[..., Study], packed: Packed, recipe: dict) -> None:
     job = fit.set_up(resolve(study("googlenet", epochs=1.0, **recipe), "net"), 0, packed)
-    fit.to_device(job)
-    batches = iter(job.training)
-    job.learner.step = job.learner.steps // 2  # Polyak's average has begun
-    for _ in range(2):  # what an epoch needs, and the optimiser's state, are made
-        job.learner.learn(next(batches))
+    loop, batches = fit.start(job), iter(job.data.training)
+    job.module.step = job.module.steps // 2  # Polyak's average has begun
+    for number in range(2):  # what an epoch needs, and the optimiser's state, are made
+        loop.take_step(next(batches), number)
     with Waits() as waits:
-        for _ in range(2):
-            job.learner.learn(next(batches))
+        for number in range(2):
+            loop.take_step(next(batches), number)
     assert waits.seen == []
 
 
@@ -68,9 +49,9 @@ def test_reading_a_value_is_seen_as_waiting() -> None:
 
 def test_the_rate_falls_with_the_validation_that_ends_the_patience() -> None:
     plateau = recipe(lr=0.5, schedule=schedule(kind="plateau", factor=0.1, patience=2))
-    learner = Learner(torch.nn.Identity(), plateau, steps=10, batches_per_epoch=1, seed=0)
-    rates = []
+    module = Classifier(torch.nn.Identity(), plateau, steps=10, batches_per_epoch=1, seed=0)
+    factors = []
     for error in (60.0, 50.0, 51.0, 50.0, 49.0):
-        learner.curve.append({"val_top1_err": error})
-        rates.append(learner.lr)
-    assert rates == pytest.approx([0.5, 0.5, 0.5, 0.05, 0.05])
+        module.curve.append({"val_top1_err": error})
+        factors.append(module.factor(len(factors)))
+    assert factors == pytest.approx([1, 1, 1, 0.1, 0.1])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import gc
 import hashlib
+import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from ruamel.yaml import YAML
 from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError, disk_trouble
 from ilsvrc_replay.input.world import from_environment
+from ilsvrc_replay.run import NAME
 from ilsvrc_replay.runtime import heap, orphans
 
 PACKAGE = "src/ilsvrc_replay"
@@ -60,7 +63,7 @@ def sources() -> dict[str, str]:
 
 def resolved_code() -> dict[str, str]:
     """The sources of this stage's own net or data set, with the checksums that stage `resolve` filed."""
-    entry = dict(pairwise(sys.argv)).get("--entry", "")
+    entry, _ = named_run()
     paths = [Path(path.replace("${item.entry}", entry)) for path in dependencies() if path.startswith("resolved/")]
     contents = [files.read_json(path) for path in paths if path.is_file()]
     return {f"{PACKAGE}/{name}": checksum for found in contents for name, checksum in found.get("code", {}).items()}
@@ -96,12 +99,28 @@ def fingerprint(*decisive: object) -> str:
 
 
 def chosen_run(description: str) -> tuple[str, int]:
-    """The entry and the seed that a stage of one run was called with: `--entry alexnet --seed 0`."""
+    """The entry and the seed that a stage of one run is for: `--entry alexnet --seed 0`, or else by its name in DVC."""
+    entry, seed = named_run()
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--entry", required=True)
-    parser.add_argument("--seed", required=True, type=int)
+    parser.add_argument("--entry", required=not entry, default=entry)
+    parser.add_argument("--seed", required=not seed, default=seed, type=int)
     arguments = parser.parse_args()
     return arguments.entry, arguments.seed
+
+
+def named_run() -> tuple[str, str]:
+    """The entry and the seed of this stage, empty if it is not one of a run.
+
+    DVC hands a stage's command to a shell as it stands, so that no text of params.yaml may be in it: what the stage is
+    for comes by its name, train@alexnet-0, in the environment. Raises StudyError if the entry is no name.
+    """
+    _, _, name = os.environ.get("DVC_STAGE", "").partition("@")
+    entry, _, seed = name.rpartition("-")
+    words = dict(pairwise(sys.argv))
+    entry, seed = words.get("--entry", entry), words.get("--seed", seed)
+    if entry and not re.fullmatch(NAME, entry):
+        raise StudyError(f"{entry!r} cannot be an entry: names are of a-z, 0-9, _, . and -, and begin with a-z or 0-9")
+    return entry, seed
 
 
 def terminate(_signal: int, _frame: FrameType | None) -> None:

@@ -23,7 +23,7 @@ test-long: $(INSTALLED)  ## run the tests that take minutes, too
 	@pytest -n 2 -m "long or not long"
 
 ui: $(INSTALLED)  ## browse the runs on http://127.0.0.1:5000
-	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1
+	@replay ui --port $(or $(PORT),5000)
 
 clean:  ## remove the environment, the data and the runs; results stay
 	rm -rf .venv data runs predictions .scratch .dvc/cache .dvc/tmp mlflow.db mlartifacts

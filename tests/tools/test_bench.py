@@ -10,7 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from ilsvrc_replay.cli import app
+from ilsvrc_replay.commands import app
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import read_csv
 from ilsvrc_replay.packed.packed_data import Packed

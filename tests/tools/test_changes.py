@@ -90,7 +90,7 @@ def test_params_are_compared_key_by_key() -> None:
 def test_the_report_fits_a_terminal_and_says_what_it_rests_on(tmp_path: Path) -> None:
     made = results.params(inception_resnet_v2={"lr": 0.1})
     results.write(tmp_path / "a", {"inception_resnet_v2": mask(0, 100), "same": mask(0, 5), "old": mask(0, 5)}, made)
-    changed = results.params(inception_resnet_v2={"lr": 0.2}, new={"architecture": "zfnet"})
+    changed = results.params(inception_resnet_v2={"lr": 0.2}, new={"architecture": "zfnet"}, vgg16={})
     results.write(tmp_path / "b", {"inception_resnet_v2": mask(0, 130), "same": mask(0, 5), "new": mask(0, 9)}, changed)
     before, after = (sides.find(str(tmp_path / side)) for side in "ab")
     console = Console(width=80, record=True, soft_wrap=True, file=(tmp_path / "said").open("w"))
@@ -99,6 +99,7 @@ def test_the_report_fits_a_terminal_and_says_what_it_rests_on(tmp_path: Path) ->
     for expected in (
         "entries.inception_resnet_v2.lr  0.1 → 0.2",
         "entries.new  (none) → (zfnet)",
+        "entries.vgg16  (none) → (vgg16)",
         "10.00 → 13.00",
         "worse",
         "unchanged, image by image: same",

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +24,7 @@ from ilsvrc_replay.run import NAME
 from ilsvrc_replay.runtime import heap, orphans
 
 PACKAGE = "src/ilsvrc_replay"
-TERMINATED = 128 + signal.SIGTERM
+SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 def run_stage(stage: Callable[[], None]) -> None:
@@ -32,7 +33,8 @@ def run_stage(stage: Callable[[], None]) -> None:
     gc.freeze()  # what the libraries are made of stays; see pipelines/beside.py
     gc.enable()
     heap.keep_freed()
-    signal.signal(signal.SIGTERM, terminate)
+    for number in SAID:
+        signal.signal(number, end)
     orphans.watch()
     speaks = from_environment().local_rank == 0  # asked now, as a training's end clears the environment that says it
     try:
@@ -47,9 +49,6 @@ def run_stage(stage: Callable[[], None]) -> None:
         if speaks:  # the processes of one training all raise it
             print(f"error: {line}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("error: interrupted; nothing unfinished was kept", file=sys.stderr)
-        sys.exit(130)
 
 
 def sources() -> dict[str, str]:
@@ -123,6 +122,10 @@ def named_run() -> tuple[str, str]:
     return entry, seed
 
 
-def terminate(_signal: int, _frame: FrameType | None) -> None:
-    print("error: terminated; nothing unfinished was kept", file=sys.stderr, flush=True)
-    raise SystemExit(TERMINATED)
+def end(number: int, _frame: FrameType | None) -> None:
+    """End the stage, which removes what is half made; soon, too, if a thread of it waits for data that never come."""
+    print(f"error: {SAID[number]}; nothing unfinished was kept", file=sys.stderr, flush=True)
+    last = threading.Timer(orphans.GRACE, os._exit, [128 + number])
+    last.daemon = True
+    last.start()
+    raise SystemExit(128 + number)

@@ -85,7 +85,7 @@ def models(
         typer.echo(files.as_csv(rows), nl=False)
         return
     title = "Nets at their published image size; the papers' own figures in brackets"
-    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     for name in ("year", "net", "px"):
         table.add_column(name, no_wrap=True)
     for name, least in {"depth": 5, "parameters": 11, "GMACs": 6}.items():

@@ -64,7 +64,7 @@ def test_a_gpu_is_missed_only_by_a_study_that_wants_one(checkout: Path, monkeypa
     assert doctor.gpu(study).status == doctor.FINE
     assert doctor.gpu(wants).status == doctor.MISSING
     doctor.check_gpus(study)
-    with pytest.raises(StudyError, match="none, but .* is cuda: set it to cpu or auto"):
+    with pytest.raises(StudyError, match=r"there is no GPU, but .* is cuda: set it to cpu or auto"):
         doctor.check_gpus(wants)
 
 

@@ -160,7 +160,7 @@ def gpu(study: Study | None) -> Finding:
         names = ", ".join(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
         return Finding(FINE, names)
     if study and study.compute.device == "cuda":
-        return Finding(MISSING, "none, but compute.device is cuda: set it to cpu or auto in params.yaml")
+        return Finding(MISSING, "there is no GPU, but compute.device is cuda: set it to cpu or auto in params.yaml")
     return Finding(FINE, "none, and this study needs none" if study else "none")
 
 

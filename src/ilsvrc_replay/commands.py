@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -84,36 +83,7 @@ def models(
     if csv:
         typer.echo(files.as_csv(rows), nl=False)
         return
-    title = "Nets at their published image size; the papers' own figures in brackets"
-    table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    for name in ("year", "net", "px"):
-        table.add_column(name, no_wrap=True)
-    for name, least in {"depth": 5, "parameters": 11, "GMACs": 6}.items():
-        table.add_column(name, justify="right", min_width=least)  # breaks at the bracket where a terminal is narrow
-    for name in ("code", ""):
-        table.add_column(name, no_wrap=True)
-    notes: dict[str, int] = {}
-    for row in rows:
-        note = str(notes.setdefault(row["differs"], len(notes) + 1)) if row["differs"] else ""
-        table.add_row(
-            str(row["year"] or ""),
-            row["model"],
-            str(row["img_size"]),
-            beside(f"{row['depth']}", row["paper_depth"]),
-            beside(f"{row['param_count']:,}", row["paper_params"]),
-            beside(f"{row['gmacs']:.3f}", row["paper_gmacs"]),
-            row["code"],
-            note,
-        )
-    console = wide_console()
-    console.print(table)
-    for note, number in notes.items():
-        console.print(f"{number}  {note}")
-
-
-def beside(measured: str, stated: object) -> str:
-    """A measured figure with the paper's own in brackets, if it has one."""
-    return measured if stated is None else f"{measured} ({stated})"
+    models_table.show(wide_console(), rows)
 
 
 @app.command()
@@ -225,6 +195,31 @@ def bench(
             files.write_text(target.with_name(f"{target.stem}-shards.csv"), files.as_csv(stored))
     if target:
         console.print(f"Written to {target}")
+
+
+@app.command()
+def plan(
+    name: Annotated[str | None, typer.Argument(metavar="[STUDY]", help="of pipelines/studies; params.yaml's")] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="runs at once, as of `replay run`")] = 0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="of each measurement")] = 1.0,
+) -> None:
+    """Say how long a study takes on this machine, and what is left of it, before anything is trained.
+
+    Every entry takes a few steps, on as many cores as it will have; what is up to date is taken off. Another study than
+    that in params.yaml counts as a whole. Needs the packed data: `dvc repro prepare`.
+
+    Examples: `replay plan`, `replay plan history`.
+    """
+    from ilsvrc_replay.recipes.check import check
+    from ilsvrc_replay.runtime.gpus import find
+    from ilsvrc_replay.tools import studies
+    from ilsvrc_replay.tools.plan import plan_table, schedule
+
+    study = load_study(studies.file(name)) if name else load_study()
+    check(study)
+    todo = None if name else launcher.outdated()
+    jobs = jobs or launcher.default_jobs(study.compute, find(study.compute))
+    plan_table.show(wide_console(), schedule.plan(study, todo, jobs, seconds))
 
 
 @app.command()

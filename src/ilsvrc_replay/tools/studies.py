@@ -25,16 +25,22 @@ def first_sentence(study: str) -> str:
     return re.split(r"(?<=[.?])\s", words, maxsplit=1)[0]
 
 
+def file(name: str) -> Path:
+    """The file of a study. Raises StudyError, naming those there are, if there is none."""
+    if name not in (names := known()):
+        raise StudyError(f"there is no study {name!r}; there are {', '.join(names)}")
+    return FOLDER / f"{name}.yaml"
+
+
 def put_in_place(name: str) -> Path | None:
     """Make params.yaml a copy of a study; returns where a params.yaml that was edited is kept.
 
     Raises StudyError if there is no such study.
     """
-    if name not in (names := known()):
-        raise StudyError(f"there is no study {name!r}; there are {', '.join(names)}")
-    load_study(FOLDER / f"{name}.yaml")
+    chosen = file(name)
+    load_study(chosen)
     kept = keep(text(PARAMS)) if PARAMS.exists() else None
-    write_text(PARAMS, text(FOLDER / f"{name}.yaml"))
+    write_text(PARAMS, text(chosen))
     return kept
 
 

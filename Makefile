@@ -30,7 +30,7 @@ test-gpu:  ## compare the GPU with the CPU, and print a table; without .venv by 
 	@PYTHONPATH=src python3 -m pytest -q -o addopts= -m gpu tests/gpu
 
 ui: $(INSTALLED)  ## browse the runs on http://127.0.0.1:5000
-	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1
+	@replay ui --port $(or $(PORT),5000)
 
 clean:  ## remove the environment, the data and the runs; results stay
 	rm -rf .venv data runs predictions .scratch .dvc/cache .dvc/tmp mlflow.db mlartifacts

@@ -60,6 +60,20 @@ def test_a_disk_that_takes_no_more(clone: Clone, stage: str, named: str) -> None
     assert line.count("\n") == 0
 
 
+@pytest.mark.parametrize("limit", [0, 1000, 20_000, pytest.param(300_000, marks=pytest.mark.long)])
+def test_a_disk_that_takes_no_more_under_the_launcher(clone: Clone, limit: int) -> None:
+    """Of all processes, those of DVC and the logs of the launcher among them."""
+    before = clone.made()
+    clone.set("entries.alexnet.lr", 0.03)
+    said = clone.run("sh", "-c", f"ulimit -f {limit // 512}; exec replay run", code=1)
+    assert "Traceback" not in said
+    assert "error: " in said.splitlines()[-1]
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("dvc", "checkout", "-q", "--force")
+    clone.run("dvc", "repro", "resolve")
+    assert clone.made() == before
+
+
 @pytest.mark.parametrize(
     ("key", "value", "stage"),
     [("entries.alexnet.batch_size", 1100, "train"), ("evaluation.batch_size", 500, "evaluate")],

@@ -24,7 +24,7 @@ SOURCE = "src/ilsvrc_replay"
 MODULES = sources.modules(ROOT / SOURCE)
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES = {name: stage["deps"] for name, stage in PIPELINE["stages"].items() if name != "resolve"}  # it always runs
-INERT = ("", "cli", "errors", "runtime", "tools")  # rooms that decide nothing; "" is the package itself
+INERT = ("", "cli", "commands", "errors", "runtime", "tools")  # rooms that decide nothing; "" is the package itself
 DECISIVE = {name: path for name, path in MODULES.items() if sources.room(name) not in INERT}
 
 

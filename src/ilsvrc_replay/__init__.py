@@ -6,7 +6,7 @@ errors, metrics, statistics, files, device, run, search, papers,
 packed, input, layers, nets, models, training, runtime,
 originals, datasets, prepare, evaluation,
 params, recipes, claims, leaderboard, page,
-tools, cli
+tools, commands, cli
 """
 
 import os
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 # Nothing here reports usage; these must be set before the libraries are imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
 __version__ = "0.1.0"

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import read_json
 
+NAME = "[a-z0-9][a-z0-9_.-]{0,79}"  # of studies, entries and ensembles: safe in paths and on command lines
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Number = TypeVar("Number")
@@ -72,7 +73,7 @@ class Recipe(Strict):
     zero_residuals: bool = Field(description="start residual blocks as the identity")
     norm_bias: float = Field(ge=0, description="first bias of the batch normalisations outside residual blocks")
     optimizer: Literal["sgd", "nesterov", "rmsprop", "adamw"]
-    lr: float = Field(gt=0)
+    lr: float = Field(gt=0, description="learning rate")
     momentum: float = Field(ge=0, lt=1, description="of the gradient; in adamw beta 1")
     weight_decay: float = Field(ge=0, description="added to the gradient; in adamw decoupled from it")
     clip: Annotated[float, Field(gt=0)] | None = Field(description="largest norm of the whole gradient; null: none")

@@ -17,8 +17,31 @@ DISK = {
 }
 
 
+SHORT = (  # what libraries say, in errors of no type of their own, when there is too little memory
+    "out of memory",  # CUDA
+    "not enough memory",  # torch on the CPU
+    "bad_alloc",  # C++
+    "could not create a primitive",  # oneDNN
+    "can't start new thread",  # Python: no room for its stack
+    "Cannot allocate memory",  # the system
+)
+
+
 class StudyError(Exception):
     """Bad input or a failed run: one line that names the key, file or image and says what to do."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
+
+def one_line(text: str) -> str:
+    """The text with what no line can show, as names of files may hold it, written out: \\n, \\udce9."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def memory_is_short(error: BaseException) -> bool:
+    """Whether an error says that memory is used up, by its type or else by its words."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in SHORT)
 
 
 def disk_trouble(error: OSError, path: Path | None = None) -> StudyError | None:

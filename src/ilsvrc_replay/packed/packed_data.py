@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,12 +62,6 @@ class Packed:
         if (array.dtype, array.ndim, len(array)) != (np.dtype(kind), rank, wanted):
             raise StudyError(f"{path} is not what meta.json says: run `dvc repro --force prepare`")
         return torch.from_numpy(array)
-
-    @property
-    def digest(self) -> str:
-        """One sha256 for the training images."""
-        sums = [value for name, value in self.meta["sha256"].items() if name.startswith("train_images")]
-        return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
     @property
     def shape(self) -> dict[str, int]:

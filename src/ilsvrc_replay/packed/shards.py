@@ -69,7 +69,7 @@ class ShardFiles:
     def decode(self, number: int) -> np.ndarray:
         """Image `number`: uint8 (S, S, 3). Raises StudyError naming the file if it is damaged."""
         try:
-            pixels = np.asarray(Image.open(BytesIO(self.content(number))))
+            pixels = np.asarray(Image.open(BytesIO(self.content(number)), formats=["JPEG"]))
             if pixels.shape == (self.size, self.size, 3):
                 return pixels
             raise OSError(f"{pixels.shape} px")

@@ -24,6 +24,7 @@ import drawn
 import numpy as np
 import pytest
 from PIL import Image
+from rights import ordinary_user
 
 from ilsvrc_replay.datasets import imagefolder
 from ilsvrc_replay.errors import StudyError
@@ -32,7 +33,7 @@ from ilsvrc_replay.prepare import pack_images
 from ilsvrc_replay.recipes import fingerprints
 
 pytestmark = pytest.mark.timeout(60)
-SIZE, SECONDS, NOBODY = 24, 2, 65534
+SIZE, SECONDS = 24, 2
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 30\n0 0 40 30 rectfill\nshowpage\n"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30"><rect width="40" height="30"/></svg>'
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
@@ -156,19 +157,6 @@ HANDLED: dict[str, tuple[str, Callable[[Path], object], dict[str, int]]] = {
     "very long name": (f"{'x' * 251}.jpg", file(drawn.jpeg(0, 9)), {}),
     "folder called x.jpg": ("x.jpg", folder, {}),
 }
-
-
-@contextmanager
-def ordinary_user() -> Iterator[None]:
-    """Root reads what nobody may: where the tests run as root, another user's rights hold for the block."""
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
 
 
 @pytest.fixture

@@ -39,6 +39,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def first_line(error: Exception) -> str:
+    """Of what an error says."""
+    return str(error).strip().partition("\n")[0]
+
+
 def memory_is_short(error: BaseException) -> bool:
     """Whether an error says that memory is used up, by its type or else by its words."""
     return isinstance(error, MemoryError) or any(words in str(error) for words in SHORT)

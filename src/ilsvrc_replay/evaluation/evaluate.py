@@ -14,7 +14,7 @@ from torch import nn
 
 from ilsvrc_replay import files, metrics
 from ilsvrc_replay.device import choose_device
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, first_line
 from ilsvrc_replay.evaluation import image_files
 from ilsvrc_replay.evaluation.predictor import Predictor, predict
 from ilsvrc_replay.evaluation.protocols import parse, tested_on
@@ -85,7 +85,7 @@ def load_weights(net: nn.Module, path: Path) -> None:
     except FileNotFoundError:
         raise StudyError(f"{path} is missing: run `dvc repro train` first") from None
     except (SafetensorError, RuntimeError) as error:
-        raise StudyError(f"{path} does not hold this net's weights: {str(error).splitlines()[0]}") from None
+        raise StudyError(f"{path} does not hold this net's weights: {first_line(error)}") from None
     for name, tensor in weights.items():
         if not tensor.isfinite().all():
             raise StudyError(f"{path}: {name} holds values that are no numbers: train the run again with a lower lr")

@@ -347,6 +347,7 @@ NO_WEIGHTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "text": (lambda path: path.write_text("a cat\n" * 99), "are damaged, or hold more than tensors, and are not read"),
     "a list": (lambda path: torch.save([torch.ones(1)], path), "are no state dict"),
     "values": (lambda path: torch.save({"a": 1}, path), "are no state dict"),
+    "numbers for names": (lambda path: torch.save({1: torch.ones(1)}, path), "are no state dict"),
     "harm": (lambda path: torch.save({"a": Harm()}, path), "are damaged, or hold more than tensors, and are not read"),
     "a net": (lambda path: torch.save(nn.Linear(1, 1), path), "are damaged, or hold more than tensors"),
 }

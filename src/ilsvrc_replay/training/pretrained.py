@@ -93,9 +93,10 @@ def read(path: Path) -> dict[str, Tensor]:
         ) from None
     if isinstance(content, dict):
         content = content.get("state_dict", content.get("model", content))
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    tensors = content.items() if isinstance(content, dict) else [("", content)]
+    if not all(name and isinstance(name, str) and isinstance(value, Tensor) for name, value in tensors):
         raise StudyError(f"weights {path} are no state dict, which is tensors by name")
-    return {name: tensor.contiguous() for name, tensor in content.items()}
+    return {name: tensor.contiguous() for name, tensor in tensors}
 
 
 def locate(found: LibraryWeights) -> Path:

@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-long ui clean
+.PHONY: help study test test-long mutation ui clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(INSTALLED)  ## lint and run all tests
 
 test-long: $(INSTALLED)  ## run the tests that take minutes, too
 	@pytest -n 2 -m "long or not long"
+
+mutation: $(INSTALLED)  ## plant errors in the code that decides results, and say how many the tests find
+	@python tests/mutation.py
 
 ui: $(INSTALLED)  ## browse the runs on http://127.0.0.1:5000
 	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1

@@ -58,3 +58,17 @@ def test_a_recipe_of_an_era_is_a_block_of_yaml(package: Path) -> None:
     file.write_text(file.read_text().replace("era:\n", "era:\n  resnet50:\n    lr: 0.123\n", 1))
     code = "from ilsvrc_replay.recipes.catalogue import of_net; print(of_net('era', 'resnet50')['lr'])"
     assert python(package, code) == "0.123\n"
+
+
+def test_a_recipe_with_a_name_of_its_own_is_a_block_of_yaml(package: Path) -> None:
+    file = package / "recipes/recipes.yaml"
+    file.write_text(file.read_text() + "short:\n  lr: 0.123\n  optimizer: adamw\n")
+    code = """
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.recipes.resolve import resolve
+study = {"study": "s", "dataset": {"name": "digits", "image_size": 28, "val_images": 100}, "seeds": [0]}
+study |= {"evaluation": {"protocols": ["single_crop"], "batch_size": 500}, "defaults": {"recipe": "short"}}
+run = resolve(Study.model_validate(study | {"entries": {"resnet18": {}}}), "resnet18")
+print(run.recipe_name, run.recipe.lr, run.recipe.optimizer, run.recipe.batch_size)
+"""
+    assert python(package, code) == "short 0.123 adamw 128\n"

@@ -228,6 +228,30 @@ def bench(
 
 
 @app.command()
+def plan(
+    name: Annotated[str | None, typer.Argument(metavar="[STUDY]", help="of pipelines/studies; params.yaml's")] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="runs at once, as of `replay run`")] = 0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="of each measurement")] = 1.0,
+) -> None:
+    """Say how long a study takes on this machine, and what is left of it, before anything is trained.
+
+    Every entry takes a few steps, on as many cores as it will have; what is up to date is taken off. Another study than
+    that in params.yaml counts as a whole. Needs the packed data: `dvc repro prepare`.
+
+    Examples: `replay plan`, `replay plan history`.
+    """
+    from ilsvrc_replay.recipes.check import check
+    from ilsvrc_replay.runtime.gpus import find
+    from ilsvrc_replay.tools.plan import plan_table, schedule
+
+    study = load_study(known_study(name)) if name else load_study()
+    check(study)
+    todo = None if name else launcher.outdated()
+    jobs = jobs or launcher.default_jobs(study.compute, find(study.compute))
+    plan_table.show(wide_console(), schedule.plan(study, todo, jobs, seconds))
+
+
+@app.command()
 def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, without .yaml")]) -> None:
     """Put another study in place, as params.yaml.
 
@@ -235,16 +259,22 @@ def use(name: Annotated[str, typer.Argument(help="a file of pipelines/studies, w
 
     Examples: `replay use miniature`, `replay use recipes`.
     """
-    known = sorted(path.stem for path in STUDIES.glob("*.yaml"))
-    if name not in known:
-        raise StudyError(f"there is no study {name!r}; there are {', '.join(known)}")
+    chosen = known_study(name)
     params = Path("params.yaml")
     if params.exists() and all(params.read_bytes() != path.read_bytes() for path in STUDIES.glob("*.yaml")):
         shutil.copyfile(params, "params.yaml.before")
         typer.echo("params.yaml was edited: it is kept as params.yaml.before")
-    load_study(STUDIES / f"{name}.yaml")
-    shutil.copyfile(STUDIES / f"{name}.yaml", params)
+    load_study(chosen)
+    shutil.copyfile(chosen, params)
     typer.echo(f"params.yaml now holds the study {name}; run it with `make study` or `dvc repro`")
+
+
+def known_study(name: str) -> Path:
+    """The file of a study. Raises StudyError, naming those there are, if there is none."""
+    known = sorted(path.stem for path in STUDIES.glob("*.yaml"))
+    if name not in known:
+        raise StudyError(f"there is no study {name!r}; there are {', '.join(known)}")
+    return STUDIES / f"{name}.yaml"
 
 
 @app.command()

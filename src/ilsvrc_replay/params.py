@@ -52,7 +52,7 @@ PartialRecipe = create_model(
 class Defaults(PartialRecipe):
     """What all entries share. Values of the recipe that are given here take the place of the recipe's own."""
 
-    recipe: Literal["era", "modern", "pretrained"] = "era"
+    recipe: Name = Field("era", description="era, another recipe of recipes.yaml, or pretrained: published weights")
     width: float = Field(1.0, gt=0, description="factor on every channel count")
     activation: Activation = Field("relu", description="tanh: in place of every ReLU")
     protocols: list[Protocol] | None = Field(None, min_length=1, description="null: the study's")

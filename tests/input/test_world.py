@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ilsvrc_replay.input.batches import OrderedBatches, TrainingBatches
-from ilsvrc_replay.input.world import ALONE, World
+from ilsvrc_replay.input.world import ALONE, World, from_environment
 
 IMAGES, LABELS = torch.arange(101, dtype=torch.uint8)[:, None, None, None], torch.arange(101)
 
@@ -52,3 +52,31 @@ def test_validation_shows_every_image_once_in_order(count: int) -> None:
         assert len(batches) == len(part)
         seen += [label for _, labels in batches for label in labels.tolist()]
     assert seen == LABELS.tolist()
+
+
+TORCHRUN = {"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4"}
+SLURM = {"SLURM_PROCID": "5", "SLURM_LOCALID": "2", "SLURM_NTASKS": "6", "SLURM_JOB_NAME": "study"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, ALONE),
+        (TORCHRUN, World(3, 4, 1, "torchrun")),
+        (SLURM, World(5, 6, 2, "SLURM")),
+        (SLURM | TORCHRUN, World(3, 4, 1, "torchrun")),  # torchrun started by srun
+        (SLURM | {"SLURM_JOB_NAME": "bash"}, ALONE),  # a shell in an allocation
+        (SLURM | {"SLURM_JOB_NAME": "interactive"}, ALONE),
+        ({"RANK": "3", "WORLD_SIZE": "4"}, ALONE),
+        ({"SLURM_PROCID": "5", "SLURM_NTASKS": "6"}, ALONE),
+        (TORCHRUN | {"RANK": "first"}, ALONE),
+    ],
+)
+def test_who_started_the_process_says_its_place(
+    environment: dict[str, str], expected: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in (*TORCHRUN, *SLURM):
+        monkeypatch.delenv(key, raising=False)
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    assert from_environment() == expected

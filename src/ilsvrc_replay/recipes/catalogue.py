@@ -19,15 +19,18 @@ PARTS = ("schedule", "crop")  # of a recipe: keys that one leaves out have the d
 
 @cache
 def published() -> dict[str, Any]:
-    """The content of recipes.yaml: `defaults`, `modern`, and `era` by architecture or family."""
+    """The content of recipes.yaml: `defaults`, recipes by name, and `era` by architecture or family."""
     text = Path(__file__).with_name("recipes.yaml").read_text(encoding="utf-8")
     return YAML(typ="safe", pure=True).load(text)
 
 
 def of_net(name: str, architecture: str) -> dict[str, Any]:
-    """The values of the recipe `name` for a net. Raises StudyError if the era has none for it."""
+    """The values of the recipe `name` for a net. Raises StudyError if there is none, or if the era has none for it."""
     if name != "era":
-        return published()[name]
+        named = {key: values for key, values in published().items() if key not in ("defaults", "era")}
+        if name not in named:
+            raise StudyError(f"there is no recipe {name!r}; there are era, {', '.join(named)} and pretrained")
+        return named[name]
     family = nets.family(architecture)
     for pattern, values in published()["era"].items():
         if pattern == family or fnmatch(architecture, pattern):

@@ -210,6 +210,16 @@ def with_log(name: str) -> str:
     return f"{name} (what it said: {log(name).relative_to(root())})" if log(name).exists() else name
 
 
+def outdated() -> set[str]:
+    """The stages that are not up to date by params.yaml as it is now. Raises StudyError if DVC cannot say."""
+    with locked(scratch("launcher") / "lock", "`replay run` is at work in this folder: it says itself how far it is"):
+        mend()
+        done = subprocess.run([sys.executable, "-c", DVC, "repro", "--single-item", RESOLVE], stdout=subprocess.DEVNULL)
+        if done.returncode:
+            raise StudyError(f"failed: {RESOLVE}")
+        return pending()
+
+
 def pending() -> set[str]:
     """The stages that are not up to date by themselves, but for RESOLVE, which never is.
 

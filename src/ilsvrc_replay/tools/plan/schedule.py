@@ -1,0 +1,116 @@
+"""What is left of a study, and how long it takes."""
+
+from __future__ import annotations
+
+import heapq
+import multiprocessing
+import os
+import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from statistics import fmean
+
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.run import Compute, run_name
+from ilsvrc_replay.tools.plan.probe import Probe, probe, ready
+
+DVC_S = 1.5  # seconds that DVC takes for a run, beside its two stages
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is left of an entry: `trained` runs to train and test, and `tested` to test alone, each as `probe` says."""
+
+    probe: Probe
+    trained: int
+    tested: int
+    load_s: float  # for a stage to start
+
+    @property
+    def seconds(self) -> float:
+        """Of one whole run."""
+        return self.test_s + self.load_s + self.probe.build_s + self.probe.train_s
+
+    @property
+    def test_s(self) -> float:
+        return DVC_S + self.load_s + self.probe.test_s
+
+    @property
+    def runs(self) -> list[float]:
+        """Seconds of every run."""
+        return [self.seconds] * self.trained + [self.test_s] * self.tested
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole study with what is done taken off; `abreast` runs go at full speed at once."""
+
+    work: Sequence[Work]
+    runs: int
+    abreast: int
+
+    @property
+    def seconds(self) -> float:
+        return makespan([seconds for work in reversed(self.work) for seconds in work.runs], self.abreast)
+
+    @property
+    def memory_mib(self) -> int:
+        return self.abreast * max((work.probe.memory_mib for work in self.work), default=0)
+
+    @property
+    def saved_bytes(self) -> int:
+        """Of weights and predictions, once in the workspace and once in DVC's cache."""
+        return 2 * sum(work.probe.saved_bytes * len(work.runs) for work in self.work)
+
+
+def makespan(seconds: Sequence[float], abreast: int) -> float:
+    """How long tasks take that are begun in order, `abreast` at a time."""
+    free = [0.0] * abreast
+    for each in seconds:
+        heapq.heapreplace(free, free[0] + each)
+    return max(free)
+
+
+def plan(study: Study, todo: Collection[str] | None, jobs: int, seconds: float) -> Plan:
+    """The plan of what is `todo` of a study, names of stages (None: everything), with speeds measured on as many copies
+    side by side as run at once: they share the machine's memory and caches.
+
+    Raises StudyError if there is no packed data, or if an entry does not fit it.
+    """
+    abreast = min(jobs, at_once(study.compute))
+    left = {entry: (untrained(study, entry, todo), untested(study, entry, todo)) for entry in study.entries}
+    with ProcessPoolExecutor(abreast, multiprocessing.get_context("spawn")) as pool:
+        load_s = pool.submit(ready, time.time()).result()
+        work = []
+        for entry, counts in left.items():
+            if any(counts):
+                found = [pool.submit(probe, study, entry, seconds) for _ in range(abreast)]
+                work.append(Work(mean([future.result() for future in found]), *counts, load_s))
+    return Plan(work, len(study.runs), abreast)
+
+
+def untrained(study: Study, entry: str, todo: Collection[str] | None) -> int:
+    """How many runs of an entry are to be trained."""
+    return sum(todo is None or f"train@{run_name(entry, seed)}" in todo for seed in study.seeds)
+
+
+def untested(study: Study, entry: str, todo: Collection[str] | None) -> int:
+    """How many runs of an entry are trained and to be tested."""
+    names = [run_name(entry, seed) for seed in study.seeds]
+    return sum(f"evaluate@{name}" in todo and f"train@{name}" not in todo for name in names) if todo else 0
+
+
+def at_once(compute: Compute) -> int:
+    """How many runs the machine carries at full speed."""
+    if compute.device != "cpu":
+        import torch
+
+        if torch.cuda.is_available():
+            return max(1, torch.cuda.device_count() // compute.devices)
+    return max(1, len(os.sched_getaffinity(0)) // (compute.threads * compute.devices))
+
+
+def mean(probes: Sequence[Probe]) -> Probe:
+    times = {name: fmean(getattr(p, name) for p in probes) for name in ("images_per_s", "train_s", "test_s", "build_s")}
+    return probes[0]._replace(**times, memory_mib=max(p.memory_mib for p in probes))

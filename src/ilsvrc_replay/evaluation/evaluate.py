@@ -63,6 +63,8 @@ def evaluate(
             probabilities = image_files.predict(net, batches)
         else:
             probabilities = predict(predictor, kind, packed.images(split)[:limit], run.testing.batch_size)
+        if not probabilities.isfinite().all():
+            raise StudyError(f"{folder / WEIGHTS}: the net's outputs on {split} are no numbers: its weights are unfit")
         labels = packed.labels(split)
         arrays |= {protocol: probabilities.numpy(), known: labels.numpy()}
         measured[protocol] = {

@@ -78,10 +78,13 @@ def findings(rows: list[Row], baseline: dict[str, Any]) -> list[str]:
         if row["top1_err"] >= baseline["linear_top1_err"] and tested_on(row["protocol"])[0] == "test":
             chance = row["top1_err_high"] >= baseline["chance_top1_err"]
             what = "did not leave chance" if chance else "is not better than the linear classifier"
-            found.append(
-                f"- **{row['entry']}** ({row['protocol']}) {what} by the recipe `{row['recipe']}` at this length."
+            how = (
+                "with its weights"
+                if row["recipe"] == "pretrained"
+                else f"by the recipe `{row['recipe']}` at this length"
             )
-    return ["", "What did not train:", "", *found] if found else []
+            found.append(f"- **{row['entry']}** ({row['protocol']}) {what} {how}.")
+    return ["", "What a linear classifier beats:", "", *found] if found else []
 
 
 def history(board: Board) -> list[str]:

@@ -47,6 +47,7 @@ def render(results: Results, claims: list[Row], weights: dict[str, str], drawn: 
         classes=results.classes,
         nets=len({row["entry"] for row in rows if row["kind"] == "single"}),
         protocol_options=columns.protocols(study, rows),
+        trained=bool(results.curves),
         charts=drawn,
         winners=challenge().winners,
         columns=columns.columns(rows),

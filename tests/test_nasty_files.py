@@ -29,6 +29,7 @@ from rights import ordinary_user
 from ilsvrc_replay.datasets import imagefolder
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.originals import archives, decoding
+from ilsvrc_replay.packed import packed_data
 from ilsvrc_replay.prepare import pack_images
 from ilsvrc_replay.recipes import fingerprints
 
@@ -235,6 +236,15 @@ def test_hidden_files_and_files_of_other_names_take_no_part(place: Path) -> None
     with as_it_was(place):
         meta = pack(place)
     assert (meta["images"]["train"], meta["left_out"]) == (4, {"no images": 2})
+
+
+def test_a_class_of_any_name_is_kept(place: Path) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    for part in ("train", "test"):
+        (place / "images" / part / "bar").rename(place / "images" / part / name)
+    with as_it_was(place):
+        assert pack(place)["classes"] == [name, "disc"]
+    assert packed_data.load(place / "packed").meta["classes"] == [name, "disc"]
 
 
 @pytest.mark.parametrize("part", ["train", "test"])

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ilsvrc_replay import files
-from ilsvrc_replay.errors import StudyError, disk_trouble
+from ilsvrc_replay.errors import StudyError, print_any_letter, told
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.run import run_name
 from ilsvrc_replay.runtime import launcher
@@ -311,12 +311,13 @@ def run_beside() -> None:
 
 
 def run() -> None:
-    """The entry point: a StudyError or a disk's trouble is one line and exit status 1."""
+    """The entry point: a StudyError, a disk's trouble or want of memory is one line and exit status 1."""
+    print_any_letter()
     try:
         run_beside()
         app()
-    except (StudyError, OSError) as error:
-        line = disk_trouble(error) if isinstance(error, OSError) else error
+    except Exception as error:
+        line = told(error)
         if line is None:
             raise
         typer.echo(f"error: {line}", err=True)

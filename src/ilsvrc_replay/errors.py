@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import sys
 from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -47,6 +49,22 @@ def first_line(error: Exception) -> str:
 def memory_is_short(error: BaseException) -> bool:
     """Whether an error says that memory is used up, by its type or else by its words."""
     return isinstance(error, MemoryError) or any(words in str(error) for words in SHORT)
+
+
+def told(error: Exception) -> StudyError | None:
+    """The line for an error that is the user's, the disk's or the memory's; None for one of the project's own."""
+    if isinstance(error, StudyError):
+        return error
+    if memory_is_short(error):
+        return StudyError("out of memory: lower batch_size, compute.threads or --jobs, or take a larger machine")
+    return disk_trouble(error) if isinstance(error, OSError) else None
+
+
+def print_any_letter() -> None:
+    """Let nothing that is printed fail for want of a letter in the locale: \\xe9 stands for é then."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def disk_trouble(error: OSError, path: Path | None = None) -> StudyError | None:

@@ -40,6 +40,16 @@ def open_file(path: Path) -> BinaryIO:
         raise StudyError(f"{path} cannot be read: {error.strerror}") from None
 
 
+def path_of(name: str) -> Path:
+    """The path that a UTF-8 text names, in any locale: Python reads names of files in the locale's encoding."""
+    return Path(os.fsdecode(name.encode(errors="surrogateescape")))
+
+
+def name_of(path: Path) -> str:
+    """The text that names a path: the same one in every locale."""
+    return os.fsencode(path.as_posix()).decode(errors="surrogateescape")
+
+
 def read_file(path: Path, largest: int) -> bytes:
     """The content of a file of the user's. Raises StudyError as `open_file`, and if it has over `largest` bytes."""
     with open_file(path) as file:
@@ -134,7 +144,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     with whole_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # such as "\\udce9" in JSON
 
 
 def write_json(path: Path, content: Any) -> None:

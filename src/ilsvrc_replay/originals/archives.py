@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.files import check_size, open_file, read_file
+from ilsvrc_replay.files import check_size, open_file, path_of, read_file
 
 LARGEST_FILE = 2**29  # bytes of a file other than an archive: as many as decoding.LARGEST pixels have, uncompressed
 
@@ -44,7 +44,7 @@ class FolderFiles:
         return sorted(self.checksums)
 
     def read(self, name: str) -> bytes:
-        content = read_file(self.root / name, LARGEST_FILE)
+        content = read_file(self.root / path_of(name), LARGEST_FILE)
         if hashlib.sha256(content).hexdigest() != self.checksums[name]:
             raise StudyError(f"{self.root / name} has changed since it was acquired: run `dvc repro --force acquire`")
         return content

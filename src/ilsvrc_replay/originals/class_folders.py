@@ -17,6 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.files import name_of
 from ilsvrc_replay.originals import manifest
 from ilsvrc_replay.originals.labelled_images import ImageFile, LabelledFiles
 
@@ -49,7 +50,7 @@ def check_filled(data_set: str, part: Path, names: list[str]) -> None:
     folder over `part`."""
     filled = {name.split("/")[1] for name in names if name.startswith(f"{part.name}/") and manifest.is_image(name)}
     for folder in sorted(part.iterdir()):
-        if folder.is_dir() and not folder.name.startswith(".") and folder.name not in filled:
+        if folder.is_dir() and not folder.name.startswith(".") and name_of(Path(folder.name)) not in filled:
             raise StudyError(f"{data_set}: {folder} holds no images: add some, or remove the class everywhere")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.files import check_size, files_below, open_file, whole_file
+from ilsvrc_replay.files import check_size, files_below, name_of, open_file, path_of, whole_file
 from ilsvrc_replay.originals.archives import LARGEST_FILE
 from ilsvrc_replay.runtime.progress_bar import progress_bar
 
@@ -40,7 +40,7 @@ def write(
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("name", "bytes", "checksum"))
         try:
-            rows = pool.map(lambda name: describe(root / name, archives.get(name)), names)
+            rows = pool.map(lambda name: describe(root / path_of(name), archives.get(name)), names)
             for name, row in zip(names, rows, strict=True):
                 table.writerow((name, *row))
                 advance(1)
@@ -70,7 +70,7 @@ def read(raw: Path) -> dict[str, str]:
 
 def names_below(root: Path, folders: Iterable[str]) -> list[str]:
     """Names, relative to `root`, of all files below some of its folders, as `files.files_below` finds them."""
-    return [path.relative_to(root).as_posix() for top in folders for path in files_below(root / top)]
+    return [name_of(path.relative_to(root)) for top in folders for path in files_below(root / top)]
 
 
 def is_image(name: str) -> bool:

@@ -60,8 +60,8 @@ def render(results: Results, claims: list[Row], weights: dict[str, str], drawn: 
         ensembles=columns.ensembles(study, rows),
         specs=embedded({name: spec for chart in drawn for name, spec in chart.named_specs.items()}),
         vega=script,
-        css=(HERE / "page.css").read_text(),
-        js=(HERE / "page.js").read_text(),
+        css=(HERE / "page.css").read_text(encoding="utf-8"),
+        js=(HERE / "page.js").read_text(encoding="utf-8"),
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ilsvrc_replay import datasets, nets
 from ilsvrc_replay.datasets import Dataset
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.files import files_below, sha256
+from ilsvrc_replay.files import files_below, name_of, sha256
 
 PACKAGE = Path(nets.__file__).parents[1]
 
@@ -78,7 +78,7 @@ def of_folder(folder: Path | None) -> str | None:
     for path in files_below(folder, add):
         try:
             state = path.stat()
-            add(f"{path.relative_to(folder)}\t{state.st_size}\t{state.st_mtime_ns}")
+            add(f"{name_of(path.relative_to(folder))}\t{state.st_size}\t{state.st_mtime_ns}")
         except OSError as error:  # such as a link to nothing
-            add(f"{path.relative_to(folder)}\t{error.strerror}")
+            add(f"{name_of(path.relative_to(folder))}\t{error.strerror}")
     return digest.hexdigest()

@@ -51,7 +51,7 @@ class Checkpoint(Callback):
         path = self.path.with_name("key")
         if not path.exists():
             files.write_text(path, uuid.uuid4().hex)
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
 
     def load(self) -> dict[str, Any] | None:
         """The kept state, if there is one. A damaged one is dropped with a warning."""

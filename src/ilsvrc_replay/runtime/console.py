@@ -47,7 +47,7 @@ class Lines:
 
     def line(self, name: str, line: str, to: TextIO) -> None:
         with self.lock:
-            with log(name).open("a" if name in self.logged else "w") as file:
+            with log(name).open("a" if name in self.logged else "w", encoding="utf-8") as file:
                 file.write(f"{line}\n")  # what says nothing keeps the log of its last time
             self.logged.add(name)
             self.show(name, line, to)

@@ -225,7 +225,7 @@ def pending() -> set[str]:
 
     Raises StudyError with DVC's reason if it cannot say.
     """
-    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True)
+    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, encoding="utf-8", errors="replace")
     if status.returncode:
         lines = [line for line in status.stderr.splitlines() if line.startswith("ERROR")]
         raise StudyError((lines or status.stderr.strip().splitlines() or ["dvc status failed"])[0])

@@ -15,7 +15,7 @@ from types import FrameType
 from ruamel.yaml import YAML
 
 from ilsvrc_replay import files
-from ilsvrc_replay.errors import StudyError, disk_trouble
+from ilsvrc_replay.errors import StudyError, print_any_letter, told
 from ilsvrc_replay.input.world import from_environment
 from ilsvrc_replay.runtime import heap, orphans
 
@@ -24,7 +24,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 def run_stage(stage: Callable[[], None]) -> None:
-    """Call `stage`; exits with 1 on a StudyError or a disk's trouble, 130 on Ctrl-C and 143 when terminated: were it 0,
+    """Call `stage`; exits with 1 on an error that one line tells, 130 on Ctrl-C and 143 when terminated: were it 0,
     DVC would take what is half made for finished."""
     gc.freeze()  # what the libraries are made of stays; see pipelines/beside.py
     gc.enable()
@@ -32,13 +32,14 @@ def run_stage(stage: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, terminate)
     orphans.watch()
     speaks = from_environment().local_rank == 0  # asked now, as a training's end clears the environment that says it
+    print_any_letter()
     try:
         before = sources()
         as_resolved(before)
         stage()
         unedited(before)
-    except (StudyError, OSError) as error:
-        line = disk_trouble(error) if isinstance(error, OSError) else error
+    except Exception as error:
+        line = told(error)
         if line is None:
             raise
         if speaks:  # the processes of one training all raise it

@@ -159,7 +159,7 @@ def write(account: Account) -> None:
 def read(path: Path) -> Account | None:
     """An account, if it is there; a damaged one is removed with a warning."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError:
@@ -185,7 +185,9 @@ def warn(error: Exception) -> None:
 
 def provenance() -> dict[str, str]:
     """Tags that say which code and which DVC stage and experiment a run belongs to."""
-    git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root(), capture_output=True, text=True)
+    git = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=root(), capture_output=True, encoding="utf-8", errors="replace"
+    )
     known = {
         "mlflow.source.git.commit": git.stdout.strip(),
         "dvc.stage": os.environ.get("DVC_STAGE"),

@@ -192,5 +192,5 @@ def imports(module: str) -> bool:
 
 def said(*command: str) -> str | None:
     """The output of a command, None if it fails."""
-    result = subprocess.run(command, capture_output=True, text=True)
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     return result.stdout.strip() if result.returncode == 0 else None

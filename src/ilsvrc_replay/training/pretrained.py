@@ -32,7 +32,7 @@ def set_up(run: Run, seed: int, packed: Packed) -> tuple[dict[str, Tensor], dict
         library_weights.check_classes(run.weights.name, packed.meta["classes"])
         shape |= {"image_size": found.image_size}
     net, factor = registry.build_net(run.net, shape)
-    path = locate(found) if found else Path(run.weights.name).expanduser()
+    path = locate(found) if found else files.path_of(run.weights.name).expanduser()
     checksum = files.sha256(path)
     if found:
         check_original(found, path, checksum)

@@ -19,13 +19,16 @@ DISK = {
 }
 
 
-SHORT = (  # what libraries say, in errors of no type of their own, when there is too little memory
-    "out of memory",  # CUDA
+SHORT = (  # what is said, in errors of no type of their own, when there is too little memory; in lower case
+    "out of memory",  # CUDA, Python
     "not enough memory",  # torch on the CPU
     "bad_alloc",  # C++
     "could not create a primitive",  # oneDNN
     "can't start new thread",  # Python: no room for its stack
-    "Cannot allocate memory",  # the system
+    "cannot allocate memory",  # the system
+    "failed to map segment",  # its loader of shared objects
+    "without exception set",  # an extension of Python's that did not look whether it got what it asked for
+    "unable to mmap",  # torch and safetensors
 )
 
 
@@ -48,7 +51,7 @@ def first_line(error: Exception) -> str:
 
 def memory_is_short(error: BaseException) -> bool:
     """Whether an error says that memory is used up, by its type or else by its words."""
-    return isinstance(error, MemoryError) or any(words in str(error) for words in SHORT)
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in SHORT)
 
 
 def told(error: Exception) -> StudyError | None:

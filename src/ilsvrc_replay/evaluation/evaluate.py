@@ -14,7 +14,7 @@ from torch import nn
 
 from ilsvrc_replay import files, metrics
 from ilsvrc_replay.device import choose_device
-from ilsvrc_replay.errors import StudyError, first_line
+from ilsvrc_replay.errors import StudyError, first_line, memory_is_short
 from ilsvrc_replay.evaluation import image_files
 from ilsvrc_replay.evaluation.predictor import Predictor, predict
 from ilsvrc_replay.evaluation.protocols import parse, tested_on
@@ -87,6 +87,8 @@ def load_weights(net: nn.Module, path: Path) -> None:
     except FileNotFoundError:
         raise StudyError(f"{path} is missing: run `dvc repro train` first") from None
     except (SafetensorError, RuntimeError) as error:
+        if memory_is_short(error):
+            raise
         raise StudyError(f"{path} does not hold this net's weights: {first_line(error)}") from None
     for name, tensor in weights.items():
         if not tensor.isfinite().all():

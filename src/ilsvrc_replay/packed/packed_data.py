@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, memory_is_short
 from ilsvrc_replay.files import read_json
 from ilsvrc_replay.packed import shards
 
@@ -57,6 +57,8 @@ class Packed:
         try:
             array = np.load(path, mmap_mode="c")
         except (OSError, ValueError, EOFError) as error:
+            if memory_is_short(error):
+                raise
             raise StudyError(f"{path} cannot be read ({error}): run `dvc repro --force prepare`") from None
         wanted = self.meta["images"][name.partition("_")[0]]
         if (array.dtype, array.ndim, len(array)) != (np.dtype(kind), rank, wanted):

@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, memory_is_short
 
 QUALITY, SUBSAMPLING = 90, "4:2:0"
 SHARD = 8192  # images in a file
@@ -54,6 +54,8 @@ class ShardFiles:
                 if len(self.shards[-1]) != self.offsets[min(first + in_shard, count)] - self.offsets[first]:
                     raise ValueError("it has not the length that it should have")
         except (OSError, ValueError, EOFError) as error:
+            if memory_is_short(error):
+                raise
             raise StudyError(f"{path} cannot be read ({error}): run `dvc repro --force prepare`") from None
 
     @cached_property

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from ilsvrc_replay import files
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, memory_is_short
 from ilsvrc_replay.input.world import FOLLOWS
 from ilsvrc_replay.runtime.orphans import GRACE
 from ilsvrc_replay.runtime.scratch import locked, scratch
@@ -60,6 +60,8 @@ class Checkpoint(Callback):
         except FileNotFoundError:
             return None
         except Exception as error:  # whatever a damaged file makes torch or pickle say
+            if memory_is_short(error):
+                raise
             print(f"warning: {self.path} is damaged ({type(error).__name__}); starting anew", file=sys.stderr)
             self.path.unlink()
             return None

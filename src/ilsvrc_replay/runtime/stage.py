@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import hashlib
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from types import FrameType
 from ruamel.yaml import YAML
 
 from ilsvrc_replay import files
-from ilsvrc_replay.errors import StudyError, print_any_letter, told
+from ilsvrc_replay.errors import StudyError, memory_is_short, print_any_letter, told
 from ilsvrc_replay.input.world import from_environment
 from ilsvrc_replay.runtime import heap, orphans
 
@@ -28,12 +29,12 @@ def run_stage(stage: Callable[[], None]) -> None:
     DVC would take what is half made for finished."""
     gc.freeze()  # what the libraries are made of stays; see pipelines/beside.py
     gc.enable()
-    heap.keep_freed()
-    signal.signal(signal.SIGTERM, terminate)
-    orphans.watch()
     speaks = from_environment().local_rank == 0  # asked now, as a training's end clears the environment that says it
     print_any_letter()
     try:
+        heap.keep_freed()
+        signal.signal(signal.SIGTERM, terminate)
+        orphans.watch()
         before = sources()
         as_resolved(before)
         stage()
@@ -44,6 +45,9 @@ def run_stage(stage: Callable[[], None]) -> None:
             raise
         if speaks:  # the processes of one training all raise it
             print(f"error: {line}", file=sys.stderr)
+        if memory_is_short(error):
+            sys.stdout.flush()
+            os._exit(1)  # the libraries' farewells want memory, too, and would end in tracebacks
         sys.exit(1)
     except KeyboardInterrupt:
         print("error: interrupted; nothing unfinished was kept", file=sys.stderr)

@@ -27,7 +27,6 @@ SHORT = (  # what is said, in errors of no type of their own, when there is too 
     "can't start new thread",  # Python: no room for its stack
     "cannot allocate memory",  # the system
     "failed to map segment",  # its loader of shared objects
-    "without exception set",  # an extension of Python's that did not look whether it got what it asked for
     "unable to mmap",  # torch and safetensors
 )
 
@@ -50,8 +49,9 @@ def first_line(error: Exception) -> str:
 
 
 def memory_is_short(error: BaseException) -> bool:
-    """Whether an error says that memory is used up, by its type or else by its words."""
-    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in SHORT)
+    """Whether an error says that memory is used up, by its type or else by its words. A SystemError is of an extension
+    of Python's that did not look whether it got what it asked for."""
+    return isinstance(error, (MemoryError, SystemError)) or any(words in str(error).lower() for words in SHORT)
 
 
 def told(error: Exception) -> StudyError | None:

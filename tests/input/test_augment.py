@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 import torch
@@ -111,6 +113,7 @@ def test_photometric_changes_are_pils_one_after_the_other() -> None:
 
 
 def test_the_order_of_photometric_changes_is_drawn() -> None:
+    assert sorted(augment.ORDERS) == sorted(permutations(range(3)))
     image = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     draws = torch.tensor([[0.9, 0.1, 0.9, order / 6 + 0.01] for order in range(6)])
     changed = augment.photometric(image.expand(6, -1, -1, -1), 0.5, draws)

@@ -75,8 +75,5 @@ SLURM = {"SLURM_PROCID": "5", "SLURM_LOCALID": "2", "SLURM_NTASKS": "6", "SLURM_
 def test_who_started_the_process_says_its_place(
     environment: dict[str, str], expected: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for key in (*TORCHRUN, *SLURM):
-        monkeypatch.delenv(key, raising=False)
-    for key, value in environment.items():
-        monkeypatch.setenv(key, value)
+    monkeypatch.setattr("os.environ", environment)
     assert from_environment() == expected

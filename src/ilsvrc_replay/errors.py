@@ -17,8 +17,6 @@ DISK = {
     errno.EPERM: "there is no permission for it",
     errno.EIO: "the disk does not work",
 }
-
-
 SHORT = (  # what is said, in errors of no type of their own, when there is too little memory; in lower case
     "out of memory",  # CUDA, Python
     "not enough memory",  # torch on the CPU

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and their checksums."""
+"""Files of the user's, which may be anything; the project's own, which are whole or absent; and checksums of both."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def open_file(path: Path) -> BinaryIO:
         if kind != stat.S_IFREG:
             raise StudyError(f"{path} is {KINDS.get(kind, 'something else')}, not a file")
         return path.open("rb")
-    except OSError as error:
-        raise StudyError(f"{path} cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # the latter for a name that no file can have
+        raise StudyError(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from None
 
 
 def path_of(name: str) -> Path:

@@ -8,22 +8,24 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from ilsvrc_replay.errors import StudyError, disk_trouble
+from ilsvrc_replay.errors import StudyError, print_any_letter, told
 
 BESIDE = "REPLAY_BESIDE"  # an environment variable: the checkout whose code was asked for
 
 
 def run() -> None:
-    """The entry point: a StudyError or a disk's trouble is one line and exit status 1, Ctrl-C status 130."""
+    """The entry point: a StudyError, a disk's trouble or want of memory is one line and exit status 1, Ctrl-C status
+    130."""
     signal.signal(signal.SIGINT, stop_loading)
+    print_any_letter()
     try:
         run_beside()
         from ilsvrc_replay.commands import app
 
         signal.signal(signal.SIGINT, signal.default_int_handler)
         app()
-    except (StudyError, OSError) as error:
-        line = disk_trouble(error) if isinstance(error, OSError) else error
+    except Exception as error:
+        line = told(error)
         if line is None:
             raise
         print(f"error: {line}", file=sys.stderr)

@@ -13,8 +13,8 @@ from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.tools.plan import estimate, plan_table
-from ilsvrc_replay.tools.plan.probe import Probe, probe
 from ilsvrc_replay.tools.plan.estimate import Plan, Work, makespan
+from ilsvrc_replay.tools.plan.probe import Probe, probe
 from ilsvrc_replay.training import fit
 
 A_MINUTE = Probe("net", 100, 50.0, train_s=50.0, test_s=4.5, build_s=1.0, memory_mib=512, saved_bytes=2**20)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.files import path_of
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes import fingerprints
 from ilsvrc_replay.recipes.catalogue import complete, of_net
@@ -61,4 +60,4 @@ def weights(name: str | None) -> Weights | None:
     if name is None:
         return None
     found = Weights(name=name)
-    return found if found.of_library else Weights(name=name, sha256=fingerprints.of_file(Path(name).expanduser()))
+    return found if found.of_library else Weights(name=name, sha256=fingerprints.of_file(path_of(name).expanduser()))

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from ilsvrc_replay import files
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, memory_is_short
 from ilsvrc_replay.input.world import FOLLOWS
 from ilsvrc_replay.runtime.orphans import GRACE
 from ilsvrc_replay.runtime.scratch import locked, scratch
@@ -52,7 +52,7 @@ class Checkpoint(Callback):
         path = self.path.with_name("key")
         if not path.exists():
             files.write_text(path, uuid.uuid4().hex)
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
 
     def load(self) -> dict[str, Any] | None:
         """The kept state, if there is one. A damaged one is dropped with a warning."""
@@ -61,6 +61,8 @@ class Checkpoint(Callback):
         except FileNotFoundError:
             return None
         except Exception as error:  # whatever a damaged file makes torch or pickle say
+            if memory_is_short(error):
+                raise
             print(f"warning: {self.path} is damaged ({type(error).__name__}); starting anew", file=sys.stderr)
             self.path.unlink()
             return None

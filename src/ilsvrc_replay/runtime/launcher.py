@@ -257,7 +257,7 @@ def pending() -> set[str]:
 
     Raises StudyError with DVC's reason if it cannot say.
     """
-    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True)
+    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, encoding="utf-8", errors="replace")
     if status.returncode:
         said = status.stderr.strip() or "dvc status failed"
         raise StudyError(" ".join(said[max(0, said.find("ERROR")) :].partition("\n\n")[0].split()))

@@ -18,7 +18,7 @@ from types import FrameType
 from ruamel.yaml import YAML
 
 from ilsvrc_replay import files
-from ilsvrc_replay.errors import StudyError, disk_trouble
+from ilsvrc_replay.errors import StudyError, memory_is_short, print_any_letter, told
 from ilsvrc_replay.input.world import from_environment
 from ilsvrc_replay.run import NAME
 from ilsvrc_replay.runtime import heap, orphans
@@ -28,26 +28,30 @@ SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 def run_stage(stage: Callable[[], None]) -> None:
-    """Call `stage`; exits with 1 on a StudyError or a disk's trouble, 130 on Ctrl-C and 143 when terminated: were it 0,
+    """Call `stage`; exits with 1 on an error that one line tells, 130 on Ctrl-C and 143 when terminated: were it 0,
     DVC would take what is half made for finished."""
     gc.freeze()  # what the libraries are made of stays; see pipelines/beside.py
     gc.enable()
-    heap.keep_freed()
-    for number in SAID:
-        signal.signal(number, end)
-    orphans.watch()
     speaks = from_environment().local_rank == 0  # asked now, as a training's end clears the environment that says it
+    print_any_letter()
     try:
+        heap.keep_freed()
+        for number in SAID:
+            signal.signal(number, end)
+        orphans.watch()
         before = sources()
         as_resolved(before)
         stage()
         unedited(before)
-    except (StudyError, OSError) as error:
-        line = disk_trouble(error) if isinstance(error, OSError) else error
+    except Exception as error:
+        line = told(error)
         if line is None:
             raise
         if speaks:  # the processes of one training all raise it
             print(f"error: {line}", file=sys.stderr)
+        if memory_is_short(error):
+            sys.stdout.flush()
+            os._exit(1)  # the libraries' farewells want memory, too, and would end in tracebacks
         sys.exit(1)
 
 

@@ -160,7 +160,7 @@ def write(account: Account) -> None:
 def read(path: Path) -> Account | None:
     """An account, if it is there; a damaged one is removed with a warning."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ilsvrc_replay import files
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, first_line
 from ilsvrc_replay.params import Study, load_study
 from ilsvrc_replay.runtime import rwlock, tracking
 
@@ -149,7 +149,7 @@ def torchvision() -> Finding:
         make_torchvision_importable()
         importlib.import_module("torchvision")
     except (ImportError, RuntimeError, AttributeError) as error:
-        return Finding(MISSING, f"{number} does not fit this torch ({str(error).splitlines()[0]}): install its match")
+        return Finding(MISSING, f"{number} does not fit this torch ({first_line(error)}): install its match")
     return Finding(FINE, f"{number}, through compat.py: it is built for another torch")
 
 
@@ -231,5 +231,5 @@ def complaint(*command: str) -> str:
 
 def said(*command: str) -> str | None:
     """The output of a command, None if it fails."""
-    result = subprocess.run(command, capture_output=True, text=True)
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     return result.stdout.strip() if result.returncode == 0 else None

@@ -159,7 +159,7 @@ def hardware(seconds: float, rounds: int) -> dict[str, Any]:
 
 def cpu_model() -> str:
     with suppress(OSError):
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
         if found:
             return found[1].strip()
     return platform.machine()
@@ -171,12 +171,12 @@ def forget_peak(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats(device)
     else:
         with suppress(OSError):  # where Linux does not allow it, the peak is that of the process' whole life
-            Path("/proc/self/clear_refs").write_text("5")
+            Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
 def peak_memory(device: torch.device) -> int:
     """In MiB: what tensors took on a GPU at most; without one, the process with its libraries."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 2**20)
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return round(int(re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)[1]) / 2**10)

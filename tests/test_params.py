@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,7 @@ def test_an_entrys_number_takes_the_place_of_a_search_for_all(tmp_path: Path) ->
     assert grids == {"alexnet": {}, "zfnet": {"lr": [0.001, 0.002]}, "vgg16": {"weight_decay": [0.0, 0.1]}}
     kept = study.model_dump(exclude_unset=True)
     assert (kept["defaults"]["lr"], kept["entries"]["alexnet"]["lr"]) == (search, 0.002)
+    assert pickle.loads(pickle.dumps(study)) == study, "processes pass it on"  # noqa: S301
 
 
 def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:

@@ -54,12 +54,14 @@ class Grid(Strict):
         return self
 
 
-def searchable(annotation: Any, description: str | None) -> Any:
-    """A number, or a Grid of such numbers."""
-    numbers = create_model("Grid", __base__=Grid, search=(Annotated[list[annotation], Field(min_length=2)], ...))
+def searchable(name: str, annotation: Any) -> Any:
+    """A number, or a Grid of such numbers, for the field `name`."""
+    values = (Annotated[list[annotation], Field(min_length=2)], ...)
+    numbers = create_model(f"{name}_grid", __base__=Grid, __module__=__name__, search=values)
+    globals()[numbers.__name__] = numbers  # where pickle looks for it
     either = Annotated[annotation, Tag("<number>")] | Annotated[numbers, Tag("<grid>")]
     told_apart = Discriminator(lambda value: "<grid>" if isinstance(value, (dict, Grid)) else "<number>")
-    return Annotated[either, told_apart, Field(description=description)]
+    return Annotated[either, told_apart, Field(description=Recipe.model_fields[name].description)]
 
 
 def is_number(annotation: Any) -> bool:
@@ -83,14 +85,12 @@ PartialSchedule = create_model("PartialSchedule", __base__=Strict, **optional(Sc
 PartialCrop = create_model("PartialCrop", __base__=Strict, **optional(Crop, ("kind",)))
 # How long a net trains is its budget, which nothing chooses.
 SEARCHABLE = [name for name, field in Recipe.model_fields.items() if is_number(field.annotation) and name != "epochs"]
+FIELDS = optional(Recipe)
 PartialRecipe = create_model(
     "PartialRecipe",
     __base__=Strict,
-    **optional(Recipe)
-    | {
-        name: (searchable(optional(Recipe)[name][0], Recipe.model_fields[name].description), None)
-        for name in SEARCHABLE
-    }
+    **FIELDS
+    | {name: (searchable(name, FIELDS[name][0]), None) for name in SEARCHABLE}
     | {"schedule": (PartialSchedule, None), "crop": (PartialCrop, None)},
 )
 

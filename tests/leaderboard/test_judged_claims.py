@@ -114,7 +114,8 @@ def test_fewer_than_three_seeds_decide_nothing(seeds: int, reason: str) -> None:
 
 def test_nets_that_did_not_train_decide_nothing() -> None:
     assert smoothing(61, 80)["verdict"] == "not judged: resnet18-smoothed and resnet18 did not train"
-    assert smoothing(10, 80)["verdict"] == "not judged: resnet18 did not train"
+    assert smoothing(10, 90)["verdict"] == "not judged: resnet18 did not train"
+    assert smoothing(10, 80)["verdict"] == "seen", "that one fits worse than a linear classifier may be what is claimed"
 
 
 ACTIVATIONS = {"alexnet": {}, "alexnet-tanh": {"architecture": "alexnet", "activation": "tanh"}}

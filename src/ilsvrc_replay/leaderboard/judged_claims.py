@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, Row
-from ilsvrc_replay.leaderboard.floors import trained
+from ilsvrc_replay.leaderboard.floors import AT_CHANCE, shortfall_of
 from ilsvrc_replay.leaderboard.judgement import NOT_JUDGED
 from ilsvrc_replay.leaderboard.predictions import Masks
 from ilsvrc_replay.papers.run_claims import RunClaim, run_claims
@@ -84,11 +84,15 @@ def measure(claim: RunClaim, findings: Findings) -> Measured:
 
 
 def errors(claim: RunClaim, findings: Findings) -> Measured:
-    """The errors in points. Nets that did not train decide nothing."""
+    """The errors in points. A net that did not leave chance decides nothing, nor do two that a linear classifier beats:
+    that one of them fits its images so badly may be what is claimed."""
     masks = [findings.wrong[entry, "single", claim.protocol] for entry in claim.entries]
-    pairs = zip(claim.entries, masks, strict=True)
-    failed = [entry for entry, mask in pairs if not trained(mask, findings.baseline, claim.protocol)]
-    reason = f"{' and '.join(failed)} did not train" if failed else too_few(*masks)
+    short = {
+        entry: shortfall_of(mask, findings.baseline, claim.protocol)
+        for entry, mask in zip(claim.entries, masks, strict=True)
+    }
+    lost = [entry for entry, reason in short.items() if reason == AT_CHANCE] or list(short) * all(short.values())
+    reason = f"{' and '.join(lost)} did not train" if lost else too_few(*masks)
     first, second = (100 * mask.mean(1) for mask in masks)
     return Measured(first, second, 0.0 if reason else image_variance(*masks), reason=reason)
 
@@ -133,13 +137,14 @@ def describe(claim: RunClaim, runs: Mapping[str, Run], made: Measured, p: float,
         sizes = [f"{mean:.2f} %" for mean in means]
         text = f"{change.change:+.2f} points ({change.low:+.2f} to {change.high:+.2f}; {claim.protocol})"
     named = ", ".join(f"{entry} {size}" for entry, size in zip(claim.entries, sizes, strict=True))
-    parts = [f"{named}: {text}, p = {p:.2g} by Holm", *chosen(claim, runs), *([made.remark] if made.remark else [])]
+    against = f" against a gain of {claim.margin:g} points" if claim.margin else ""
+    parts = [f"{named}: {text}, p = {p:.2g} by Holm{against}", *chosen(claim, runs), made.remark]
     if weak:
         deviations = [float(values.std(ddof=1)) for values in (made.first, made.second)]
         needed = seeds_needed(float(change.change) + (claim.margin or 0), *deviations, made.image_variance)
         wanted = f"{needed} seeds" if needed else f"more than {MOST_SEEDS:,} seeds or other images"
         parts.append(f"{wanted} would show this difference four times in five")
-    return "; ".join(parts)
+    return "; ".join(filter(None, parts))
 
 
 def chosen(claim: RunClaim, runs: Mapping[str, Run]) -> list[str]:

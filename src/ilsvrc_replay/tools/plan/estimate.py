@@ -20,12 +20,14 @@ DVC_S = 1.5  # seconds that DVC takes for a run, beside its two stages
 
 @dataclass(frozen=True)
 class Work:
-    """What is left of an entry: `trained` runs to train and test, and `tested` to test alone, each as `probe` says."""
+    """What is left of an entry: `trained` runs to train and test, and `tested` to test alone, each as `probe` says; and
+    a search that takes as long as `searched` trainings."""
 
     probe: Probe
     trained: int
     tested: int
     load_s: float  # for a stage to start
+    searched: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -35,6 +37,10 @@ class Work:
     @property
     def test_s(self) -> float:
         return DVC_S + self.load_s + self.probe.test_s
+
+    @property
+    def search_s(self) -> float:
+        return DVC_S + self.load_s + self.searched * self.probe.train_s if self.searched else 0.0
 
     @property
     def runs(self) -> list[float]:
@@ -52,7 +58,9 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        return makespan([seconds for work in reversed(self.work) for seconds in work.runs], self.abreast)
+        heavy_first = list(reversed(self.work))
+        searches = makespan([work.search_s for work in heavy_first], self.abreast)  # all are done before any run
+        return searches + makespan([seconds for work in heavy_first for seconds in work.runs], self.abreast)
 
     @property
     def memory_mib(self) -> int:
@@ -86,19 +94,30 @@ def plan(study: Study, todo: Collection[str] | None, jobs: int, seconds: float) 
         for entry, counts in left.items():
             if any(counts):
                 found = [pool.submit(probe, study, entry, seconds) for _ in range(abreast)]
-                work.append(Work(mean([future.result() for future in found]), *counts, load_s))
+                measured = mean([future.result() for future in found])
+                work.append(Work(measured, *counts, load_s, searched(study, entry, todo)))
     return Plan(work, len(study.runs), abreast)
 
 
 def untrained(study: Study, entry: str, todo: Collection[str] | None) -> int:
-    """How many runs of an entry are to be trained."""
-    return sum(todo is None or f"train@{run_name(entry, seed)}" in todo for seed in study.seeds)
+    """How many runs of an entry are to be trained: all, if stage tune may pass on another rate."""
+    if todo is None or f"tune@{entry}" in todo:
+        return len(study.seeds)
+    return sum(f"train@{run_name(entry, seed)}" in todo for seed in study.seeds)
+
+
+def searched(study: Study, entry: str, todo: Collection[str] | None) -> float:
+    """How many trainings stage tune of an entry amounts to."""
+    if todo is not None and f"tune@{entry}" not in todo:
+        return 0.0
+    return study.tuning.share * sum(map(len, study.grids(entry).values()))
 
 
 def untested(study: Study, entry: str, todo: Collection[str] | None) -> int:
     """How many runs of an entry are trained and to be tested."""
     names = [run_name(entry, seed) for seed in study.seeds]
-    return sum(f"evaluate@{name}" in todo and f"train@{name}" not in todo for name in names) if todo else 0
+    done = len(names) - untrained(study, entry, todo)
+    return min(done, sum(f"evaluate@{name}" in todo and f"train@{name}" not in todo for name in names)) if todo else 0
 
 
 def at_once(compute: Compute) -> int:

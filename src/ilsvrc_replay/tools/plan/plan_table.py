@@ -12,7 +12,7 @@ def show(console: Console, plan: Plan) -> None:
     """Print what is left of every entry, and the whole in the last line."""
     table = Table(title="What is left to do, with speeds measured just now")
     table.add_column("entry", no_wrap=True)
-    for name in ("runs", "steps", "images/s", "train a run", "test a run", "all runs", "MiB"):
+    for name in ("runs", "steps", "images/s", "search", "train a run", "test a run", "in all", "MiB"):
         table.add_column(name, no_wrap=True, justify="right")
     for work in plan.work:
         probe = work.probe
@@ -21,9 +21,10 @@ def show(console: Console, plan: Plan) -> None:
             str(len(work.runs)),
             f"{probe.steps:,}" if probe.steps else "–",
             f"{probe.images_per_s:,.0f}" if probe.steps else "–",
+            clock(work.search_s) if work.searched else "",
             clock(work.seconds - work.test_s) if work.trained else "done",
             clock(work.test_s),
-            clock(sum(work.runs)),
+            clock(work.search_s + sum(work.runs)),
             f"{probe.memory_mib:,}",
         )
     if plan.work:

@@ -36,7 +36,7 @@ def test_a_run_that_is_trained_costs_its_test_alone() -> None:
 
 def test_a_search_takes_as_long_as_its_trainings_before_all_runs() -> None:
     work = Work(A_MINUTE, trained=2, tested=0, load_s=2.0, searched=1.2)
-    assert work.search_s == pytest.approx(schedule.DVC_S + 2.0 + 1.2 * 50.0)
+    assert work.search_s == pytest.approx(estimate.DVC_S + 2.0 + 1.2 * 50.0)
     assert Plan([work], runs=2, abreast=2).seconds == pytest.approx(work.search_s + work.seconds)
 
 
@@ -44,8 +44,8 @@ def test_a_search_takes_as_long_as_its_trainings_before_all_runs() -> None:
 def test_what_is_left_to_search(
     todo: set[str] | None, searched: float, study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "probe", instant)
-    (work,) = schedule.plan(study("alexnet", lr={"search": [0.1, 0.2, 0.3]}), todo, jobs=1, seconds=1.0).work
+    monkeypatch.setattr(estimate, "probe", instant)
+    (work,) = estimate.plan(study("alexnet", lr={"search": [0.1, 0.2, 0.3]}), todo, jobs=1, seconds=1.0).work
     assert (work.searched, work.trained) == (pytest.approx(searched), 1), "what it chooses may be another rate"
 
 

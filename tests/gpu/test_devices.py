@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from waits import Waits
 from workplace import Workplace, same
 
-from ilsvrc_replay.cli import app
+from ilsvrc_replay.commands import app
 from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.files import read_csv
 from ilsvrc_replay.packed.packed_data import Packed

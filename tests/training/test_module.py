@@ -7,13 +7,16 @@ from collections.abc import Callable
 import pytest
 import torch
 from made_recipes import crop, recipe, schedule
+from pytorch_lightning import Callback
 from waits import Waits
 
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit
+from ilsvrc_replay.training.loop import Loop
 from ilsvrc_replay.training.module import Classifier
+from ilsvrc_replay.training.schedule import rate
 
 NOISE = {"crop": crop(kind="area"), "flip": True, "photometric": 0.4, "pca_colour": 0.1, "dropout": 0.5}
 
@@ -55,3 +58,24 @@ def test_the_rate_falls_with_the_validation_that_ends_the_patience() -> None:
         module.curve.append({"val_top1_err": error})
         factors.append(module.factor(len(factors)))
     assert factors == pytest.approx([1, 1, 1, 0.1, 0.1])
+
+
+class Rates(Callback):
+    """Notes the rate of every step."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def on_train_batch_start(self, trainer: Loop, *_: object) -> None:
+        self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+
+@pytest.mark.parametrize("kind", ["plateau", "cosine"])
+def test_every_step_has_the_rate_of_its_schedule(study: Callable[..., Study], packed: Packed, kind: str) -> None:
+    chosen, rates = schedule(kind, patience=1, factor=0.1, warmup=0.2), Rates()
+    job = fit.set_up(resolve(study("zfnet", epochs=0.5, lr=1e-9, schedule=chosen), "net"), 0, packed)
+    fit.run(job, [rates])
+    for step, seen in enumerate(rates.seen):
+        errors = [row["val_top1_err"] for row in job.module.curve if row["step"] <= step]
+        assert seen == 1e-9 * rate(chosen, step / job.module.steps, errors), step
+    assert len(set(rates.seen)) > 3

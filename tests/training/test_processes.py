@@ -91,6 +91,31 @@ def test_a_training_that_loses_a_process_ends_and_goes_on_to_the_same_bytes(
     assert place.made() == made
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("devices", [1, 2])
+def test_the_trainer_told_to_stop_goes_on_after_the_last_whole_epoch_to_the_same_bytes(
+    tmp_path: Path, devices: int
+) -> None:
+    place = Workplace(tmp_path, "alexnet", epochs=5.0, batch_size=32)
+    place.write(devices=devices, engine="trainer", strategy="fsdp" if devices == 2 else "auto")
+    place.run()
+    made = place.made()
+    for path in (tmp_path / RUN).iterdir():
+        path.unlink()
+    process = place.start()
+    said = ""
+    while " epoch 2.00" not in said:
+        said += process.stdout.readline()
+    process.terminate()
+    said += process.communicate()[0]
+    assert process.returncode == 143, said
+    assert "error: stopped; the next time it goes on after the last whole epoch" in said
+    assert "Traceback" not in said
+    assert place.is_quiet()
+    assert "net-0  going on after step " in place.run()
+    assert place.made() == made
+
+
 HANGS = """
 import os, sys, time
 if "REPLAY_FOLLOWS" in os.environ:

@@ -142,6 +142,10 @@ class ReadOnlyCheckpoint(Checkpoint):
 class EpochCheckpoint(Checkpoint):
     """Keeps the state at the end of every epoch: from there alone Lightning's Trainer goes on."""
 
+    def on_train_start(self, trainer: Trainer, pl_module: Classifier) -> None:
+        if threading.current_thread() is threading.main_thread():  # Lightning's own ends the process with status 0
+            signal.signal(signal.SIGTERM, self.be_told)
+
     def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
         if self.told is not None:
             self.stop(trainer)

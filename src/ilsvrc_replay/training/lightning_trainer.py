@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -83,6 +82,7 @@ def train(
     """Train from the checkpoint `state` on, where there is one; returns the net that is tested, on the CPU; of sharded
     weights in the first process alone. Raises StudyError for arguments that the Trainer refuses."""
     net, gather = copy.deepcopy(module.net), Gather()
+    epochs, rest = divmod(module.steps, module.batches_per_epoch)
     try:
         trainer = Trainer(
             **compute.trainer,
@@ -94,8 +94,8 @@ def train(
             deterministic=compute.deterministic,
             benchmark=not compute.deterministic,
             callbacks=[*callbacks, gather],
-            max_epochs=math.ceil(module.steps / module.batches_per_epoch),
-            max_steps=module.steps,
+            max_epochs=-1 if rest else epochs,
+            max_steps=module.steps if rest else -1,  # where epochs are whole it would count one more at every restart
             val_check_interval=interval * data.parts,
             check_val_every_n_epoch=None,
             num_sanity_val_steps=0,

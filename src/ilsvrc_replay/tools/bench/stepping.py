@@ -69,7 +69,7 @@ def real_loop(job: fit.Job, seconds: float) -> Speed:
     progress, checkpoint = Progress(job.record["entry"]), Checkpoint(Path())
     progress.moving, checkpoint.kept = False, math.inf  # they look at the time as in a stage, and do nothing
     loop = fit.start(replace(job, interval=FOREVER), [progress, checkpoint])
-    job.data.training.interval = FOREVER
+    job.data.training.interval = loop.max_steps = FOREVER
     job.module.step = 0  # or else the rate would have come to its end
     loop.take_steps(timed(job.data.training, clock))
     job.module.losses.clear()

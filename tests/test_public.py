@@ -85,7 +85,7 @@ def test_weights_that_lightning_trained_become_an_entrys(
     checkout(recipe="pretrained", weights="mine.safetensors", protocols=["validation_images"])
     mine = resolve(load_study(), "net")
     pretrained.write(tmp_path / "run", *pretrained.set_up(mine, 0, packed))
-    measured = evaluate(mine, packed, tmp_path / "run", tmp_path / "predictions.npz")
+    measured = evaluate(mine, packed.redrawn(1), tmp_path / "run", tmp_path / "predictions.npz")
     assert measured["validation_images"]["top1_err"] == pytest.approx(run.module.curve[-1]["val_top1_err"], abs=0.01)
     with pytest.raises(StudyError, match=r"entries\.net has published weights: there is nothing to train"):
         load_run("params.yaml", "net")

@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-long mutation ui clean
+.PHONY: help study test test-long test-gpu mutation ui clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,13 +20,17 @@ test: $(INSTALLED)  ## lint and run all tests
 	@pytest -n 2
 
 test-long: $(INSTALLED)  ## run the tests that take minutes, too
-	@pytest -n 2 -m "long or not long"
+	@pytest -n 2 -m "not gpu"
 
 mutation: $(INSTALLED)  ## plant errors in the code that decides results, and say how many the tests find
 	@python tests/mutation.py
 
+test-gpu:  ## compare the GPU with the CPU, and print a table; without .venv by the python3 that there is
+	@python3 -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "error: make test-gpu compares a GPU with the CPU, but torch finds no CUDA device")'
+	@PYTHONPATH=src python3 -m pytest -q -o addopts= -m gpu tests/gpu
+
 ui: $(INSTALLED)  ## browse the runs on http://127.0.0.1:5000
-	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1
+	@replay ui --port $(or $(PORT),5000)
 
 clean:  ## remove the environment, the data and the runs; results stay
 	rm -rf .venv data runs predictions .scratch .dvc/cache .dvc/tmp mlflow.db mlartifacts

@@ -10,12 +10,14 @@ from ilsvrc_replay.leaderboard.build import build_board
 from ilsvrc_replay.leaderboard.judged_claims import Findings
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.run import load_run, run_name
+from ilsvrc_replay.runtime import leftovers
 from ilsvrc_replay.runtime.stage import run_stage
 
 PREDICTIONS, TUNING = Path("predictions"), Path("tuning")
 
 
 def main() -> None:
+    leftovers.remove()
     study = load_study()
     names = [run_name(entry, seed) for entry, seed in study.runs]
     metrics = {name: files.read_json(Path("metrics") / f"{name}.json") for name in names}

@@ -24,7 +24,7 @@ def main() -> None:
     drawn = document.charts(found)
     with files.whole_folder(results / "figures") as folder:
         figures.write(folder, document.figures(drawn))
-    script = Path("data/viewer/vega.js").read_text()
+    script = Path("data/viewer/vega.js").read_text(encoding="utf-8")
     files.write_text(results / "index.html", document.render(found, claims, trained.weights, drawn, script))
     print(f"{results}/index.html: open it in any browser")
     errors = {f"{row['entry']}/{row['protocol']}/top1_err": row["top1_err"] for row in board["rows"]}

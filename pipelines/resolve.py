@@ -46,7 +46,8 @@ def resolved(study: Study) -> dict[str, Any]:
     }
     for name, run in resolve_all(study).items():
         trained = run.model_copy(update={"testing": None, "versions": versions(*TRAINED_WITH)})
-        tested = run.model_copy(update={"recipe": None, "search": None, "versions": versions(*TESTED_WITH)})
+        untrained = {"recipe": None, "search": None, "callbacks": {}, "sources": {}}
+        tested = run.model_copy(update=untrained | {"versions": versions(*TESTED_WITH)})
         found[f"tune/{name}"] = trained.model_dump()
         if run.weights and run.weights.of_library:  # is tested on the original images
             tested = tested.model_copy(update={"code": run.code | code})

@@ -30,19 +30,19 @@ def main() -> None:
     mark = fingerprint(record)
     if world.rank:
         with processes.together(world):
-            follow = checkpoint.following(name, mark)
+            follow = checkpoint.following(name, mark, run.compute.engine)
             with follow.listening():
                 fit.run(job, [follow], follow.load())
         return
 
     print(f"{name}  {summary}", flush=True)
-    with checkpoint.claimed(name, mark) as kept, shown(name, record, kept.key) as live:
+    with checkpoint.claimed(name, mark, run.compute.engine) as kept, shown(name, record, kept.key) as live:
         if run.weights:
             record = pretrained.write(Path("runs") / name, weights, record)
         else:
             with processes.together(world), kept.listening():
                 net = fit.run(job, [Progress(name), live, kept], kept.load())
-            record = outputs.write(Path("runs") / name, net, job.learner.curve, record)
+            record = outputs.write(Path("runs") / name, net, job.module.curve, record)
         live.tell(record=record)
 
 

@@ -42,9 +42,9 @@ def searched(run: Run) -> None:
     name, mark = f"{run.entry}.tune", fingerprint(run.model_dump(), packed.meta["sha256"])
     if world.rank:
         with processes.together(world):
-            trials(run, packed, world, checkpoint.following(name, mark))
+            trials(run, packed, world, checkpoint.following(name, mark, run.compute.engine))
         return
-    with checkpoint.claimed(name, mark) as kept:
+    with checkpoint.claimed(name, mark, run.compute.engine) as kept:
         with processes.together(world):
             rows = search.choose(trials(run, packed, world, kept))
         key, values = run.search.key, run.search.values
@@ -80,9 +80,9 @@ def trials(run: Run, packed: Packed, world: World, kept: Checkpoint) -> list[sea
             with state.listening():
                 fit.run(job, [state] if world.rank else [Progress(title), state], state.load())
         except StudyError:
-            if not search.diverged(job.learner.curve):
+            if not search.diverged(job.module.curve):
                 raise
-        rows.append(search.row(run, value, job.learner.curve))
+        rows.append(search.row(run, value, job.module.curve))
         if not world.rank:
             files.write_json(left, rows[-1])
             shutil.rmtree(left.with_suffix(""), ignore_errors=True)

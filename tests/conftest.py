@@ -47,6 +47,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines:
         terminalreporter.section("what it survived")
         terminalreporter.write_line("\n".join(lines))
+    ended = [*passed, *terminalreporter.stats.get("failed", [])]
+    told = [pair for report in ended if "[cuda" in report.nodeid for pair in report.user_properties]
+    rows = [text for name, text in told if name == "row"]
+    if rows:
+        terminalreporter.section("measured on a GPU")
+        where = f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
+        terminalreporter.write_line("\n".join([f"| {where} | |", "|---|---|", *rows]))
 
 
 @pytest.fixture(scope="session")

@@ -272,6 +272,10 @@ WEIGHTS: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda path: changed(path, lambda w: next(iter(w.values())).fill_(float("nan"))),
         "holds values that are no numbers",
     ),
+    "too large": (
+        lambda path: changed(path, lambda w: [tensor.fill_(1e30) for tensor in w.values()]),
+        "the net's outputs on test are no numbers",
+    ),
     "no record": (lambda path: path.with_name("training.json").unlink(), "training.json is missing"),
     "half a record": (lambda path: path.with_name("training.json").write_text('{"recipe": {'), "training.json is dam"),
 }

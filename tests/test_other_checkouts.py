@@ -128,8 +128,8 @@ def test_a_stage_that_has_another_checkouts_package_refuses(clone: Clone, finish
 
 
 def test_the_command_runs_the_code_of_the_checkout_it_stands_in(clone: Clone) -> None:
-    cli = clone.folder / "src/ilsvrc_replay/cli.py"
-    cli.write_text(cli.read_text().replace("Begin with", "In this checkout, begin with"))
+    commands = clone.folder / "src/ilsvrc_replay/commands.py"
+    commands.write_text(commands.read_text().replace("Begin with", "In this checkout, begin with"))
     assert "In this checkout, begin with" in clone.run("replay", "--help")
     clone.run("git", "checkout", "-q", "src")
     assert "In this checkout" not in clone.run("replay", "--help")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 
+from ilsvrc_replay.datasets import Dataset
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.params import load_study
+from ilsvrc_replay.params import Defaults, EnsembleParams, Entry, Evaluation, Study, load_study
 from ilsvrc_replay.recipes.check import check
+from ilsvrc_replay.recipes.resolve import resolve_all
+from ilsvrc_replay.run import Compute, Recipe
 
 ROOT = Path(__file__).parents[1]
 STUDIES = sorted((ROOT / "pipelines/studies").glob("*.yaml"))
@@ -26,7 +31,7 @@ def write(path: Path, change: dict[str, Any]) -> Path:
         for parent in parents:
             place = place[parent]
         if value == "DELETE":
-            del place[key]
+            place.pop(key, None)
         else:
             place[key] = value
     YAML().dump(content, path)
@@ -47,6 +52,17 @@ def test_every_study_is_valid_and_named_like_its_file(path: Path) -> None:
         ({"entries.alexnet.schedule": {"knd": "step"}}, "entries.alexnet.schedule.kind is missing"),
         ({"sedes": [1]}, "sedes is not a known key; did you mean seeds?"),
         ({"compute.treads": 1}, "compute.treads is not a known key; did you mean threads?"),
+        ({"entries.alexnet.learning_rate": 1.0}, "entries.alexnet.learning_rate is not a known key; did you mean lr?"),
+        ({"entries.alexnet.zzz": 1.0}, "entries.alexnet.zzz is not a known key; the nearest are optimizer"),
+        (
+            {"entries.alexnet.crop": {"kind": "pad", "padd": 1.0}},
+            "entries.alexnet.crop.padd is not a known key; did yo",
+        ),
+        ({"defaults.schedule": {"kind": "step", "pover": 1}}, "defaults.schedule.pover is not a known key; did you me"),
+        (
+            {"evaluation.ensembles.resnets.member": []},
+            "evaluation.ensembles.resnets.member is not a known key; did you mean members?",
+        ),
         ({"dataset.zzz": 1}, "dataset.zzz is not a known key; valid keys are name, image_size"),
         ({"entries.alexnet.lr": "fast"}, "entries.alexnet.lr is 'fast': input should be a valid number"),
         ({"entries.alexnet.lr": -1.0}, "entries.alexnet.lr is -1.0: input should be greater than 0"),
@@ -78,6 +94,9 @@ def test_every_study_is_valid_and_named_like_its_file(path: Path) -> None:
         ({"steps": [["alexnet", "alexnte"]]}, "steps: there is no entry 'alexnte'"),
         ({"steps": [["alexnet", "alexnet"]]}, "steps: [alexnet, alexnet] leads from an entry to itself"),
         ({"steps": [["alexnet"]]}, "steps.0 is ['alexnet']: list should have at least 2 items"),
+        ({"entries": {"two\nlines": {}}}, r"entries.'two\nlines'.[key] is 'two\nlines': string should match"),
+        ({"entries": {"a" * 300: {}}}, "entries.aaa"),
+        ({"study": {"a": list(range(999))}}, "study is {'a': [0, 1, 2, 3, 4, 5, ...]}: input should be a valid string"),
         ({"study": "../else"}, "study is '../else': string should match pattern"),
     ],
 )
@@ -126,12 +145,82 @@ def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"a: [", "is not YAML"), (b"\xff", "is not YAML"), (b"", "the file is None")]
+    ("content", "message"),
+    [(b"a: [", "is not YAML: while parsing a flow node"), (b"\xff", "is not YAML"), (b"", "the file is None")],
 )
 def test_a_file_that_is_no_study(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes(content)
     with pytest.raises(StudyError, match=message):
         load_study(tmp_path / "params.yaml")
+
+
+NINE = ", ".join(["*a{0}"] * 9)
+LEVELS = range(9)
+ENDLESS = {
+    "aliases of aliases": "a0: &a0 [x]\n" + "".join(f"a{n + 1}: &a{n + 1} [{NINE.format(n)}]\n" for n in LEVELS),
+    "merged aliases": "a0: &a0 {x: 1}\n" + "".join(f"a{n + 1}: &a{n + 1} {{<<: [{NINE.format(n)}]}}\n" for n in LEVELS),
+    "a list in itself": "a: &a [*a]\n",
+    "lists in lists": "a: " + "[" * 10_000,
+    "keys in keys": "\n".join(" " * depth + "a:" for depth in range(1000)),
+    "a long number": "a: " + "9" * 10_000,
+    "a long file": "a: [" + "1, " * 1_000_000,
+    "no date": "study: 2020-13-45",
+    "a tag that does not fit": "study: !!bool x",
+}
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_what_could_go_on_without_end_is_refused_at_once(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(ENDLESS[kind])
+    with pytest.raises(StudyError, match=r"params\.yaml is not YAML: ") as caught:
+        load_study(tmp_path / "params.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def defaults_of(model: type[BaseModel], at: str) -> list[tuple[str, Any]]:
+    """The keys under `at` that may be left out, with what then stands for them; a recipe's values come from it."""
+    fields = {name: field for name, field in model.model_fields.items() if name not in Recipe.model_fields}
+    return [
+        (f"{at}{name}", plain(field.get_default(call_default_factory=True)))
+        for name, field in fields.items()
+        if not field.is_required()
+    ]
+
+
+def plain(value: Any) -> Any:
+    return value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
+
+
+INHERITED = {"recipe": "modern", "width": 0.125, "activation": "relu", "protocols": ["single_crop"]}  # of quick.yaml
+LEFT_OUT = [
+    *defaults_of(Study, ""),
+    *defaults_of(Dataset, "dataset."),
+    *defaults_of(Compute, "compute."),
+    *defaults_of(Evaluation, "evaluation."),
+    *defaults_of(EnsembleParams, "evaluation.ensembles.resnets."),
+    *defaults_of(Defaults, "defaults."),
+    *((key, INHERITED.get(key.split(".")[-1], value)) for key, value in defaults_of(Entry, "entries.alexnet.")),
+]
+
+
+@pytest.mark.parametrize(("key", "default"), LEFT_OUT, ids=[key for key, _ in LEFT_OUT])
+def test_a_key_that_has_a_default_may_be_left_out(key: str, default: Any, tmp_path: Path) -> None:
+    given = write(tmp_path / "given.yaml", {key: default})
+    without = write(tmp_path / "without.yaml", {key: "DELETE"})
+    if key != "defaults":
+        assert given.read_text() != without.read_text()
+    one, other = load_study(given), load_study(without)
+    assert resolve_all(one) == resolve_all(other)
+    assert (one.dataset, one.compute, one.evaluation) == (other.dataset, other.compute, other.evaluation)
+
+
+def test_what_dvc_reads_itself_is_what_the_schema_requires() -> None:
+    read = set(re.findall(r"\$\{([a-z_.]+)\}", (ROOT / "dvc.yaml").read_text())) - {"key", "item.entry", "item.seed"}
+    assert read == {"study", "dataset.name", "entries", "seeds"}
+    for key in read:
+        model = Dataset if key.startswith("dataset.") else Study
+        assert model.model_fields[key.split(".")[-1]].is_required(), key
 
 
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:

@@ -6,9 +6,12 @@ The tests of this file follow one another in one clone, as a person's session wo
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import nbformat
+import pytest
+import torch
 from clone import NETS, ROOT, Clone, stages_run
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
@@ -146,13 +149,55 @@ def test_an_edit_of_one_architecture_runs_the_entries_that_use_it(clone: Clone) 
     clone.run("git", "checkout", "-q", "src")
 
 
-def test_a_removed_entry_leaves_the_board(clone: Clone) -> None:
+def test_a_removed_entry_leaves_the_board_and_takes_its_files_along(clone: Clone) -> None:
     clone.run("git", "checkout", "-q", ".")
     clone.run("dvc", "checkout", "-q", "--force")
+    made = [f"metrics/{name}-0.json" for name in NETS] + [f"runs/{name}-0/weights.safetensors" for name in NETS]
+    made += [f"predictions/{name}-0.npz" for name in NETS]
+    own = clone.folder / "metrics/own-0.json"
+    own.write_text("{}")
     clone.set("entries.googlenet", None)
     assert stages_run(clone.run("dvc", "repro")) == ["resolve", "aggregate", "page"]
     assert [row["entry"] for row in clone.board()] == [name for name in NETS if name != "googlenet"]
+    assert {name for name in made if not (clone.folder / name).exists()} == {
+        name for name in made if "googlenet" in name
+    }
+    assert not (clone.folder / "runs/googlenet-0").exists()
+    assert " D metrics/googlenet-0.json" in clone.run("git", "status", "--porcelain").splitlines()
+    assert own.read_text() == "{}", "what DVC does not know stays"
+    own.unlink()
+    clone.run("git", "checkout", "-q", "params.yaml")
+    assert " epoch " not in clone.run("dvc", "repro"), "taken back, it comes from the cache"
+    assert all((clone.folder / name).exists() for name in made)
+    assert clone.run("git", "status", "--porcelain", "metrics", "results") == ""
     clone.run("git", "checkout", "-q", ".")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_what_is_not_there_is_told_before_anything_is_emptied(clone: Clone) -> None:
+    before = clone.made()
+    clone.set("compute.device", "cuda")
+    said = clone.run("replay", "run", code=1)
+    assert said == "error: there is no GPU, but compute.device is cuda: set it to cpu or auto in params.yaml\n"
+    clone.run("git", "checkout", "-q", "params.yaml")
+    clone.run("dvc", "repro", "resolve")
+    assert clone.made() == before
+
+
+def test_without_the_command_git_a_study_runs(clone: Clone) -> None:
+    clone.set("entries.alexnet.lr", 0.02)
+    said = clone.run("replay", "run", PATH=str(Path(sys.executable).parent))
+    assert "Traceback" not in said
+    assert "warning" not in said
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("dvc", "checkout", "-q", "--force")
+
+
+def test_without_a_repository_a_line_says_what_to_do(clone: Clone) -> None:
+    (clone.folder / ".git").rename(clone.folder / "git")
+    said = clone.run("replay", "run", code=1)
+    assert said == "error: this folder is no git repository, which DVC needs: clone the project, or git init here\n"
+    (clone.folder / "git").rename(clone.folder / ".git")
 
 
 BAD = [

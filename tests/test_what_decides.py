@@ -24,7 +24,7 @@ SOURCE = "src/ilsvrc_replay"
 MODULES = sources.modules(ROOT / SOURCE)
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES = {name: stage["deps"] for name, stage in PIPELINE["stages"].items() if name != "resolve"}  # it always runs
-INERT = ("", "cli", "errors", "runtime", "tools")  # rooms that decide nothing; "" is the package itself
+INERT = ("", "cli", "commands", "errors", "runtime", "tools")  # rooms that decide nothing; "" is the package itself
 DECISIVE = {name: path for name, path in MODULES.items() if sources.room(name) not in INERT}
 
 
@@ -287,6 +287,34 @@ def test_an_edit_of_what_decides_nothing_changes_no_byte(clone: Clone) -> None:
         assert "images a second" in said
         assert {f"train@{net}-0" for net in NETS} <= set(stages_run(said))
         assert without_resolve(clone) == made
+
+
+def test_the_arguments_and_the_source_of_a_callback_decide_what_its_entry_trains(clone: Clone) -> None:
+    source = clone.folder / "my_callbacks.py"
+    source.write_text("from pytorch_lightning import Callback\n\n\n" + IDLE)
+    clone.set("entries.alexnet.callbacks", {"my_callbacks.Idle": {"value": 1}})
+    assert "resolved/tune/alexnet.json" in waiting(clone)
+    clone.run("dvc", "repro", "train@alexnet-0")
+    record = json.loads((clone.folder / "runs/alexnet-0/training.json").read_text())
+    assert record["callbacks"] == {"my_callbacks.Idle": {"value": 1}}
+    assert "alexnet" not in waiting(clone)
+    clone.set("entries.alexnet.callbacks", {"my_callbacks.Idle": {"value": 2}})
+    assert "resolved/tune/alexnet.json" in waiting(clone)
+    clone.set("entries.alexnet.callbacks", {"my_callbacks.Idle": {"value": 1}})
+    assert "alexnet" not in waiting(clone)
+    source.write_text(source.read_text() + "\n# edited\n")
+    assert "resolved/tune/alexnet.json" in waiting(clone)
+    assert "zfnet" not in waiting(clone)
+    source.unlink()
+
+
+IDLE = "class Idle(Callback):\n    def __init__(self, value):\n        self.value = value\n"
+
+
+def waiting(clone: Clone) -> str:
+    """What `dvc status` says of the nets' trainings, after stage resolve."""
+    clone.run("python", "pipelines/resolve.py")
+    return clone.run("dvc", "status", *(f"train@{net}-0" for net in NETS))
 
 
 def without_resolve(clone: Clone) -> dict[str, object]:

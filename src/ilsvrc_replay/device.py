@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, memory_is_short
 
 if TYPE_CHECKING:
     from ilsvrc_replay.run import Compute
@@ -37,7 +37,7 @@ def enough_memory(lower: str) -> Iterator[None]:
     """Raises StudyError, which says what to `lower`, if the block uses up the memory of the machine or the GPU."""
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error):
+    except (MemoryError, RuntimeError, OSError) as error:
+        if memory_is_short(error):
             raise StudyError(f"out of memory: lower {lower}") from None
         raise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import sys
 from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -15,10 +17,55 @@ DISK = {
     errno.EPERM: "there is no permission for it",
     errno.EIO: "the disk does not work",
 }
+SHORT = (  # what is said, in errors of no type of their own, when there is too little memory; in lower case
+    "out of memory",  # CUDA, Python
+    "not enough memory",  # torch on the CPU
+    "bad_alloc",  # C++
+    "could not create a primitive",  # oneDNN
+    "can't start new thread",  # Python: no room for its stack
+    "cannot allocate memory",  # the system
+    "failed to map segment",  # its loader of shared objects
+    "unable to mmap",  # torch and safetensors
+)
 
 
 class StudyError(Exception):
     """Bad input or a failed run: one line that names the key, file or image and says what to do."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
+
+def one_line(text: str) -> str:
+    """The text with what no line can show, as names of files may hold it, written out: \\n, \\udce9."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def first_line(error: Exception) -> str:
+    """Of what an error says."""
+    return str(error).strip().partition("\n")[0]
+
+
+def memory_is_short(error: BaseException) -> bool:
+    """Whether an error says that memory is used up, by its type or else by its words. A SystemError is of an extension
+    of Python's that did not look whether it got what it asked for."""
+    return isinstance(error, (MemoryError, SystemError)) or any(words in str(error).lower() for words in SHORT)
+
+
+def told(error: Exception) -> StudyError | None:
+    """The line for an error that is the user's, the disk's or the memory's; None for one of the project's own."""
+    if isinstance(error, StudyError):
+        return error
+    if memory_is_short(error):
+        return StudyError("out of memory: lower batch_size, compute.threads or --jobs, or take a larger machine")
+    return disk_trouble(error) if isinstance(error, OSError) else None
+
+
+def print_any_letter() -> None:
+    """Let nothing that is printed fail for want of a letter in the locale: \\xe9 stands for é then."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def disk_trouble(error: OSError, path: Path | None = None) -> StudyError | None:

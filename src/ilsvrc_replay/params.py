@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import Discriminator, Field, Tag, ValidationError, create_model, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, create_model, model_validator
+from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
 from ilsvrc_replay.datasets import Dataset
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation.protocols import PROTOCOLS
-from ilsvrc_replay.run import Activation, Compact, Compute, Crop, Net, Recipe, Schedule, Seed, Share, Strict
+from ilsvrc_replay.run import NAME, Activation, Compact, Compute, Crop, Net, Recipe, Schedule, Seed, Share, Strict
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+DottedPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 Protocol = Annotated[str, Field(pattern=f"^({'|'.join(PROTOCOLS)})(@[1-9][0-9]*)?$")]  # @N: first N test images alone
+
+LARGEST, MOST, DEEPEST = 1_000_000, 100_000, 20  # characters of a study, values, and lists and keys in one another
+FEW = 10  # keys that are named all
 
 
 class EnsembleParams(Strict):
@@ -52,7 +60,8 @@ def searchable(name: str, annotation: Any) -> Any:
     numbers = create_model(f"{name}_grid", __base__=Grid, __module__=__name__, search=values)
     globals()[numbers.__name__] = numbers  # where pickle looks for it
     either = Annotated[annotation, Tag("<number>")] | Annotated[numbers, Tag("<grid>")]
-    return Annotated[either, Discriminator(lambda value: "<grid>" if isinstance(value, (dict, Grid)) else "<number>")]
+    told_apart = Discriminator(lambda value: "<grid>" if isinstance(value, (dict, Grid)) else "<number>")
+    return Annotated[either, told_apart, Field(description=Recipe.model_fields[name].description)]
 
 
 def is_number(annotation: Any) -> bool:
@@ -64,7 +73,10 @@ def is_number(annotation: Any) -> bool:
 def optional(model: type[Strict], required: tuple[str, ...] = ()) -> dict[str, Any]:
     """The fields of `model` as those of a part of it: all but `required` may be left out, and then are not set."""
     return {
-        name: (Annotated[field.annotation, Field(), *field.metadata], ... if name in required else None)
+        name: (
+            Annotated[field.annotation, Field(description=field.description), *field.metadata],
+            ... if name in required else None,
+        )
         for name, field in model.model_fields.items()
     }
 
@@ -90,6 +102,9 @@ class Defaults(PartialRecipe):
     width: float = Field(1.0, gt=0, description="factor on every channel count")
     activation: Activation = Field("relu", description="tanh: in place of every ReLU")
     protocols: list[Protocol] | None = Field(None, min_length=1, description="null: the study's")
+    callbacks: dict[DottedPath, dict[str, Any] | None] | None = Field(
+        None, description="Lightning callbacks of the training: the arguments of each, by its class's dotted path"
+    )
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -113,6 +128,8 @@ class Tuning(Strict):
 
 
 class Study(Strict):
+    """What params.yaml says: a data set, entries with their recipes, seeds, and how they are trained and tested."""
+
     study: Name
     dataset: Dataset
     compute: Compute = Compute()
@@ -144,8 +161,9 @@ class Study(Strict):
                 raise ValueError(
                     f"entries.{name}: weights and `recipe: pretrained` belong together: one of them is missing"
                 )
-            if entry.weights is not None and entry.overrides:
-                key = next(iter(entry.overrides))
+            given = [*entry.overrides, *(["callbacks"] if entry.callbacks else [])]
+            if entry.weights is not None and given:
+                key = given[0]
                 raise ValueError(f"entries.{name}: {key} has no meaning for published weights: leave it out")
         return self
 
@@ -212,6 +230,11 @@ class Study(Strict):
         """The name of an entry's recipe."""
         return self.given(name, "recipe")
 
+    def callbacks(self, name: str) -> dict[str, dict[str, Any]]:
+        """The callbacks of an entry's training, with their arguments: its own, or else the study's."""
+        given = self.given(name, "callbacks") if self.recipe(name) != "pretrained" else None
+        return {path: arguments or {} for path, arguments in (given or {}).items()}
+
     def protocols(self, name: str) -> list[str]:
         """The test protocols of an entry: its own, or else the study's."""
         return self.given(name, "protocols") or self.evaluation.protocols
@@ -221,53 +244,91 @@ def load_study(path: Path | str = "params.yaml") -> Study:
     """Read and check a study. Raises StudyError with one line that names the first wrong key and what it may be."""
     path = Path(path)
     try:
-        # YAML 1.2, as DVC reads it: 1e-4 is a number
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        content = parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StudyError(
             f"{path} is missing: run from the repository's root, or copy a study from pipelines/studies"
         ) from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    except (UnicodeDecodeError, StudyError) as error:
+        raise StudyError(f"{path} is not YAML: {error}") from None
     try:
         return Study.model_validate(content)
     except ValidationError as error:
         raise StudyError(f"{path}: {explain(error.errors()[0])}") from None
 
 
+def parse(text: str) -> Any:
+    """Read YAML 1.2, as DVC does: 1e-4 is a number.
+
+    Raises StudyError if it is none, and for what a few lines make endless: aliases of aliases, lists in lists.
+    """
+    if len(text) > LARGEST:
+        raise StudyError(f"it has more than {LARGEST:,} characters")
+    yaml, sizes, opened, size = YAML(typ="safe", pure=True), {}, [], 0
+    try:
+        for event in yaml.parse(text):
+            line = f"line {event.start_mark.line + 1}"
+            if isinstance(event, CollectionStartEvent):
+                opened.append((event.anchor, size))
+            elif isinstance(event, CollectionEndEvent):
+                anchor, before = opened.pop()
+                sizes[anchor] = size - before
+            elif isinstance(event, AliasEvent):
+                if event.anchor in dict(opened):
+                    raise StudyError(f"{line}: *{event.anchor} stands within what it stands for")
+                size += sizes.get(event.anchor, 0)
+            size += 1
+            if len(opened) > DEEPEST:
+                raise StudyError(f"{line} is nested too deeply")
+            if size > MOST:
+                raise StudyError(f"{line}: with its aliases it has over {MOST:,} values")
+        return yaml.load(text)
+    except (YAMLError, ValueError, KeyError) as error:  # the last two of tags that do not fit
+        raise StudyError(" ".join(str(error).split())) from None
+
+
 def explain(error: Any) -> str:
     """One line for the first of pydantic's errors: the key, what is wrong with it, and the nearest valid one."""
-    parts = [str(part) for part in error["loc"] if part not in ("<number>", "<grid>")]
-    *parents, key = parts or ["the file"]
-    where = ".".join([*parents, key])
+    *parents, key = [str(part) for part in error["loc"] if part not in ("<number>", "<grid>")] or ["the file"]
+    where = ".".join(part if part.isprintable() else repr(part) for part in [*parents, key])
     if error["type"] == "extra_forbidden":
-        valid = valid_keys(parents)
-        nearest = difflib.get_close_matches(key, valid, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"valid keys are {', '.join(valid)}"
-        return f"{where} is not a known key; {hint}"
+        return f"{where} is not a known key; {nearest(key, fields(parents))}"
     if error["type"] == "missing":
         return f"{where} is missing"
     if error["type"] == "value_error":
         return f"{where}: {error['ctx']['error']}" if error["loc"] else str(error["ctx"]["error"])
+    given = reprlib.repr(error["input"])
+    if "callbacks" in parents and error["type"] == "string_pattern_mismatch":
+        return f"{'.'.join(parents[:-1])}: {given} is no dotted path of a class, such as my_callbacks.Noise"
     if "protocols" in parents and error["type"] == "string_pattern_mismatch":
-        return f"{where} is {error['input']!r}: a protocol is one of {', '.join(PROTOCOLS)}, or one of them@N images"
-    return f"{where} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+        return f"{where} is {given}: a protocol is one of {', '.join(PROTOCOLS)}, or one of them@N images"
+    return f"{where} is {given}: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
-def valid_keys(parents: list[str]) -> list[str]:
-    models: dict[str, type[Strict]] = {
-        "dataset": Dataset,
-        "compute": Compute,
-        "evaluation": Evaluation,
-        "tuning": Tuning,
-        "defaults": Defaults,
-    }
-    if not parents:
-        return list(Study.model_fields)
-    if parents[-1] in SEARCHABLE:
-        return list(Grid.model_fields)
-    if parents[:2] == ["evaluation", "ensembles"]:
-        return list(EnsembleParams.model_fields)
-    if parents[-1] in ("schedule", "crop"):
-        return list({"schedule": Schedule, "crop": Crop}[parents[-1]].model_fields)
-    return list(models.get(parents[0], Entry).model_fields)
+def nearest(key: str, valid: Mapping[str, FieldInfo]) -> str:
+    """What may have been meant: a key with a similar name, or that is described so."""
+    names = {field.description: name for name, field in valid.items() if field.description}
+    names |= {name: name for name in valid}
+    if found := difflib.get_close_matches(key, names, n=1, cutoff=0.5):
+        return f"did you mean {names[found[0]]}?"
+    if len(valid) <= FEW:
+        return f"valid keys are {', '.join(valid)}"
+    return f"the nearest are {', '.join(difflib.get_close_matches(key, valid, n=3, cutoff=0))}"
+
+
+def fields(keys: Sequence[str]) -> Mapping[str, FieldInfo]:
+    """The keys that may stand under `keys`, with what is known of each."""
+    model, waiting = Study, list(keys)
+    while waiting:
+        annotation = model.model_fields[waiting.pop(0)].annotation
+        if get_origin(annotation) is dict:
+            waiting.pop(0)  # a name that the user gives
+        model = model_of(annotation)
+    return model.model_fields
+
+
+def model_of(annotation: Any) -> type[BaseModel] | None:
+    """The model in a type such as dict[Name, Entry]."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(model_of, get_args(annotation))), None)

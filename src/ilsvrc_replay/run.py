@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import read_json
 
+NAME = "[a-z0-9][a-z0-9_.-]{0,79}"  # of studies, entries and ensembles: safe in paths and on command lines
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Number = TypeVar("Number")
@@ -72,7 +73,7 @@ class Recipe(Strict):
     zero_residuals: bool = Field(description="start residual blocks as the identity")
     norm_bias: float = Field(ge=0, description="first bias of the batch normalisations outside residual blocks")
     optimizer: Literal["sgd", "nesterov", "rmsprop", "adamw"]
-    lr: float = Field(gt=0)
+    lr: float = Field(gt=0, description="learning rate")
     momentum: float = Field(ge=0, lt=1, description="of the gradient; in adamw beta 1")
     weight_decay: float = Field(ge=0, description="added to the gradient; in adamw decoupled from it")
     clip: Annotated[float, Field(gt=0)] | None = Field(description="largest norm of the whole gradient; null: none")
@@ -103,9 +104,26 @@ class Compute(Strict):
     precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of training; tests are always in fp32")
     devices: int = Field(1, ge=1, description="GPUs of a machine that train one net together; on CPUs processes")
     nodes: int = Field(1, ge=1, description="machines with `devices` each that train one net together")
-    strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true"] = Field(
-        "auto", description="of several devices: ddp; the longer one for nets that leave parameters unused"
+    strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"] = Field(
+        "auto",
+        description="of several devices: ddp; the longer one for nets that leave parameters unused; fsdp, for the"
+        " engine trainer, shards weights and the optimiser's state",
     )
+    engine: Literal["fabric", "trainer"] = Field(
+        "fabric",
+        description="what trains: the project's own loop on Lightning Fabric, or Lightning's Trainer. Killed, the loop"
+        " goes on where it was and ends in the same bytes; the Trainer goes on from the last whole epoch",
+    )
+    trainer: dict[str, Any] = Field(
+        default_factory=dict, description="arguments of Lightning's Trainer by their names; for the engine trainer"
+    )
+
+    @model_validator(mode="after")
+    def trainer_is_chosen(self) -> Compute:
+        for name, given in (("trainer", self.trainer), ("strategy: fsdp", self.strategy == "fsdp")):
+            if given and self.engine != "trainer":
+                raise ValueError(f"compute.{name} is for Lightning's Trainer: set compute.engine to trainer")
+        return self
 
 
 class Net(Strict):
@@ -150,8 +168,9 @@ class Run(Strict):
     """An entry, resolved; with a seed it is a run.
 
     `recipe` is None for published weights, `testing` in what training reads. Until stage tune has run, `recipe` has the
-    first of the values to `search`. `versions` are those of the libraries that decide bytes, `code` the checksums of
-    the entry's own sources.
+    first of the values to `search`. `callbacks` have their arguments by their dotted paths. `versions` are those of the
+    libraries that decide bytes, `code` the checksums of the entry's own sources by their paths in the package,
+    `sources` those of the user's files by their paths in the checkout.
     """
 
     entry: str
@@ -160,16 +179,18 @@ class Run(Strict):
     recipe: Recipe | None = None
     search: Search | None = None
     weights: Weights | None = None
+    callbacks: dict[str, dict[str, Any]] = Field(default_factory=dict)
     compute: Compute
     testing: Testing | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     code: dict[str, str] = Field(default_factory=dict)
+    sources: dict[str, str] = Field(default_factory=dict)
 
     @property
     def decisive(self) -> dict[str, Any]:
         """What distinguishes one trained net from another but the name: flat, keys joined by dots. A value that was
         searched counts by its search, since each of two nets that are treated alike has its own best."""
-        found = flatten(self.model_dump(include={"net", "recipe", "weights", "compute"}))
+        found = flatten(self.model_dump(include={"net", "recipe", "weights", "callbacks", "compute"}))
         return found | ({f"recipe.{self.search.key}": self.search.model_dump()} if self.search else {})
 
     def with_recipe(self, **values: Any) -> Run:

@@ -160,7 +160,7 @@ def test_a_net_learns_and_is_tested_from_the_archives(archives: Path, tmp_path: 
     pack(study.dataset, raw, target)
     result = packed_data.load(target)
     job = fit.set_up(resolve(study, "alexnet"), 0, result)
-    outputs.write(run, fit.run(job), job.learner.curve, job.record)
+    outputs.write(run, fit.run(job), job.module.curve, job.record)
     metrics = evaluate(resolve(study, "alexnet"), result, run, tmp_path / "predictions.npz")
     assert metrics["ten_crop"]["images"] == 9
-    assert job.learner.curve[-1]["train_loss"] < job.learner.curve[0]["train_loss"]
+    assert job.module.curve[-1]["train_loss"] < job.module.curve[0]["train_loss"]

@@ -28,7 +28,7 @@ def trained(
 ) -> tuple[Study, Path]:
     made, folder = study("alexnet", epochs=2.0, lr=0.001), tmp_path_factory.mktemp("run")
     job = fit.set_up(resolve(made, "net"), 0, packed)
-    outputs.write(folder, fit.run(job), job.learner.curve, job.record)
+    outputs.write(folder, fit.run(job), job.module.curve, job.record)
     return made, folder
 
 

@@ -88,7 +88,7 @@ def test_the_board_says_what_did_not_train(error: float, words: str | None) -> N
     study = board([0], {"alexnet": "alexnet"})
     rows = table.rows(study, {"alexnet-0": measured(error)}, {})
     text = render.as_markdown(study, Board(rows, [], [], []), BASELINE)
-    assert ("What did not train" in text) == (words is not None)
+    assert ("What a linear classifier beats" in text) == (words is not None)
     assert words is None or words in text
 
 

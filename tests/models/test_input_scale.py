@@ -34,7 +34,7 @@ def set_up(study: Study, packed: Packed) -> fit.Job:
 
 def fed(job: fit.Job) -> Tensor:
     """The val images as the net sees them."""
-    return torch.cat([images for images, _ in job.validation])
+    return torch.cat([images for images, _ in job.data.validation])
 
 
 @torch.no_grad()
@@ -82,9 +82,9 @@ def test_the_normalisation_of_a_trained_net_works(
     compute = Compute(device="cpu", threads=1, precision=precision)
     job = set_up(asked.model_copy(update={"compute": compute}), packed)
     images = fed(job)
-    assert 0.2 < ratios(job.learner.net, images)[0] < 10
+    assert 0.2 < ratios(job.module.net, images)[0] < 10
     net = fit.run(job)
-    assert job.learner.curve[-1]["val_top1_err"] < 60  # guessing errs in 90
+    assert job.module.curve[-1]["val_top1_err"] < 60  # guessing errs in 90
     assert 0.2 < ratios(net, images)[0] < 10
     assert share_changed(net, images) > 0.02
 
@@ -96,7 +96,7 @@ def test_it_sees_raw_pixels_without_their_mean_and_says_so(
     job = set_up(study(name), packed)
     raw = packed.images("val").float() - 255 * torch.tensor(packed.meta["mean"])[:, None, None]
     torch.testing.assert_close(fed(job), raw, rtol=1e-4, atol=1e-2)
-    ((images, _),) = [next(iter(job.training))]
+    ((images, _),) = [next(iter(job.data.training))]
     assert images.std().item() == pytest.approx(255 * packed.meta["std"][0], rel=0.1)
     assert job.record["normalisation"]["std"] == pytest.approx([1 / 255])
 
@@ -106,7 +106,7 @@ def test_other_nets_see_unit_variance(name: str, study: Callable[..., Study], pa
     job = set_up(study(name), packed)
     torch.testing.assert_close(fed(job), packed.pixels().standardise(packed.images("val") / 255))
     assert job.record["normalisation"]["std"] == pytest.approx(packed.meta["std"])
-    assert input_scale.initial_gain(job.learner.net, registry.find(name), packed) == 1
+    assert input_scale.initial_gain(job.module.net, registry.find(name), packed) == 1
 
 
 def test_with_tanh_in_place_of_relu_there_is_nothing_to_normalise(study: Callable[..., Study], packed: Packed) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import struct
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 
 from ilsvrc_replay.datasets import fashion_mnist
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.originals import fetch
+from ilsvrc_replay.originals import archives, fetch
 
 CONTENT = {"one": b"first file" * 1000, "two": b"second file" * 1000}
 CHECKSUMS = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENT.items()}
@@ -104,3 +105,17 @@ def test_reading_idx_files(tmp_path: Path) -> None:
     path = tmp_path / "images"
     path.write_bytes(struct.pack(">HBB3I", 0, 8, 3, 5, 4, 3) + images.tobytes())
     assert np.array_equal(fashion_mnist.read_idx(path), images)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", ["one", "one.gz", "set.tar"])
+def test_a_pipe_in_place_of_a_file_is_named_at_once(name: str, target: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    source = fetch.from_tar(tmp_path / name, "set") if name == "set.tar" else fetch.from_folder(tmp_path)
+    with pytest.raises(StudyError, match=rf"set could not be acquired \(it: {tmp_path}/{name} is a named pipe"):
+        fetch.acquire("set", CHECKSUMS, {"it": source}, target)
+    for files in (archives.ZipFiles, archives.TarFiles):
+        with pytest.raises(StudyError, match=f"^{tmp_path}/{name} is a named pipe"):
+            files(tmp_path / name)
+    with pytest.raises(StudyError, match=f"^{tmp_path}/{name} is a named pipe"):
+        archives.FolderFiles(tmp_path, {name: "0"}).read(name)

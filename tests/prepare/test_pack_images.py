@@ -125,7 +125,7 @@ def test_every_unusable_image_is_named_and_nothing_is_packed(
     pictures = acquired(imagefolder, folder, tmp_path / "raw")
     with pytest.raises(StudyError) as caught:
         packed(pictures, tmp_path / "packed")
-    assert str(caught.value).startswith("set: test/bar/0.jpg is no image that Pillow can read; put the original")
+    assert str(caught.value).startswith("set: test/bar/0.jpg is no image of a kind that is read, BMP, GIF, JPEG")
     said = capsys.readouterr().err
     assert "train/disc/3.jpg is damaged" in said
     assert "test/bar/0.jpg is no image" in said
@@ -145,8 +145,8 @@ def test_an_image_that_changed_since_it_was_acquired_is_noticed(folder: Path, tm
         ("no test", "has neither test nor val: move a part of every class's images from train/<class> to test/<class>"),
         ("no train", "has no folder train with a folder for each class"),
         ("class only in test", "the class zebra is in test but not in train"),
-        ("empty class", "the class bar has no training images"),
-        ("empty test", "there are no test images"),
+        ("empty class", "train/bar holds no images"),
+        ("empty test", "test/bar holds no images"),
     ],
 )
 def test_a_folder_that_is_no_data_set_is_refused(folder: Path, change: str, message: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ilsvrc_replay.recipes.catalogue import complete, of_net, published
 from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.run import Recipe, Schedule
 from ilsvrc_replay.training import fit
-from ilsvrc_replay.training.learner import Learner
+from ilsvrc_replay.training.module import Classifier
 from ilsvrc_replay.training.schedule import rate
 
 
@@ -98,10 +98,10 @@ def test_every_net_of_the_history_has_a_recipe_of_its_era() -> None:
 def test_label_smoothing_is_cross_entropy_against_the_mixed_target() -> None:
     outputs = torch.randn(5, 10, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(5)
-    learner = Learner(torch.nn.Identity(), recipe(label_smoothing=0.1), 1, 1, 0)
+    module = Classifier(torch.nn.Identity(), recipe(label_smoothing=0.1), 1, 1, 0)
     target = torch.full((5, 10), 0.01).scatter(1, labels[:, None], 0.91)
     expected = -(target * outputs.log_softmax(1)).sum(1).mean()
-    for loss in learner.loss(outputs, labels):
+    for loss in module.loss(outputs, labels):
         torch.testing.assert_close(loss, expected)
 
 
@@ -109,8 +109,8 @@ def test_the_auxiliary_losses_count_as_the_recipe_says(study: Callable[..., Stud
     losses = []
     for weight in (None, 0.3, 0.0):
         job = fit.set_up(resolve(study("googlenet", auxiliary_weight=weight), "net"), 0, packed)
-        job.learner.net.train()
+        job.module.net.train()
         torch.manual_seed(0)
-        images, labels = next(iter(job.training))
-        losses.append(job.learner.loss(job.learner.net(images), labels)[1].item())
+        images, labels = next(iter(job.data.training))
+        losses.append(job.module.loss(job.module.net(images), labels)[1].item())
     assert losses[0] == losses[1] > 1.3 * losses[2]

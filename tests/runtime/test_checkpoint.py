@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from made_recipes import schedule
+from pytorch_lightning import Callback
 from ruamel.yaml import YAML
 
 from ilsvrc_replay.errors import StudyError
@@ -18,8 +19,7 @@ from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.runtime import checkpoint
 from ilsvrc_replay.runtime.stage import fingerprint
 from ilsvrc_replay.training import fit, outputs
-from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Callback
+from ilsvrc_replay.training.loop import Loop
 
 Make = Callable[..., Study]
 
@@ -44,12 +44,12 @@ class KillAt(Callback):
     def __init__(self, step: int, validating: bool = False) -> None:
         self.step, self.validating = step, validating
 
-    def on_train_batch_end(self, learner: Learner) -> None:
-        if learner.step == self.step + 1 and not self.validating:
+    def on_train_batch_end(self, trainer: Loop, *_: object) -> None:
+        if trainer.global_step == self.step + 1 and not self.validating:
             raise Killed
 
-    def on_validation_start(self, learner: Learner) -> None:
-        if learner.step == self.step and self.validating:
+    def on_validation_start(self, trainer: Loop, *_: object) -> None:
+        if trainer.global_step == self.step and self.validating:
             raise Killed
 
 
@@ -58,8 +58,8 @@ def train(study: Study, packed: Packed, folder: Path, *callbacks: Callback) -> t
     job = fit.set_up(resolve(study, "net"), 0, packed)
     with checkpoint.claimed("net-0", fingerprint(job.record)) as kept, kept.listening():
         net = fit.run(job, [*callbacks, kept], kept.load())
-        outputs.write(folder, net, job.learner.curve, job.record)
-    return (folder / "weights.safetensors").read_bytes(), job.learner.curve
+        outputs.write(folder, net, job.module.curve, job.record)
+    return (folder / "weights.safetensors").read_bytes(), job.module.curve
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_a_killed_training_ends_in_the_same_bytes(
 class Steps(Callback):
     first: int | None = None
 
-    def on_train_batch_start(self, learner: Learner) -> None:
-        self.first = learner.step if self.first is None else self.first
+    def on_train_batch_start(self, trainer: Loop, *_: object) -> None:
+        self.first = trainer.global_step if self.first is None else self.first
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -125,12 +125,12 @@ class Tell(Callback):
     def __init__(self, number: signal.Signals, step: int) -> None:
         self.number, self.step = number, step
 
-    def on_train_batch_end(self, learner: Learner) -> None:
-        if learner.step == self.step + 1:
+    def on_train_batch_end(self, trainer: Loop, *_: object) -> None:
+        if trainer.global_step == self.step + 1:
             os.kill(os.getpid(), self.number)
 
-    def on_validation_start(self, learner: Learner) -> None:
-        if learner.step == self.step:
+    def on_validation_start(self, trainer: Loop, *_: object) -> None:
+        if trainer.global_step == self.step:
             os.kill(os.getpid(), self.number)
 
 
@@ -204,8 +204,8 @@ def test_keeping_takes_a_small_share_of_the_time(
     spent: list[float] = []
     keep = checkpoint.Checkpoint.keep
 
-    def counted(kept: checkpoint.Checkpoint, learner: Learner) -> None:
-        keep(kept, learner)
+    def counted(kept: checkpoint.Checkpoint, trainer: Loop) -> None:
+        keep(kept, trainer)
         spent.append(kept.cost)
 
     monkeypatch.setattr(checkpoint.Checkpoint, "keep", counted)

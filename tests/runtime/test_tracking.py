@@ -85,8 +85,8 @@ def accounts(place: Path) -> list[Path]:
 
 
 def draw(training: live.Live, rows: list[dict[str, float]]) -> None:
-    """What a learner with this curve does after a validation."""
-    training.on_validation_end(SimpleNamespace(curve=rows))
+    """What a module with this curve does after a validation."""
+    training.on_validation_end(None, SimpleNamespace(curve=rows))
 
 
 def train(name: str = "net-0", key: str | None = None, error: float = 9.0) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from ilsvrc_replay.cli import app
+from ilsvrc_replay.commands import app
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import read_csv
 from ilsvrc_replay.packed.packed_data import Packed
@@ -48,7 +48,7 @@ def rows(study: Callable[..., Study], packed: Packed, tmp_path_factory: pytest.T
 def test_every_entry_has_a_row_with_possible_figures(rows: list[dict[str, str]]) -> None:
     assert [row["entry"] for row in rows] == ["net", "other"]
     for row in rows:
-        assert 0.2 < float(row["loop_share_cpu_time"]) < 5  # on a busy machine
+        assert 0.05 < float(row["loop_share_cpu_time"]) < 20  # a fifth of a second, on a busy machine
         assert float(row["loop_images_per_s"]) > 0
         assert 100 < int(row["peak_memory_mib"]) < 10_000
         assert torch.__version__.startswith(row["torch"])  # with +cu130 or not, as its package says

@@ -104,7 +104,7 @@ def test_the_report_fits_a_terminal_and_says_what_it_rests_on(tmp_path: Path) ->
         {"inception_resnet_v2": three(100), "one": mask(0, 9), "same": mask(0, 5), "old": mask(0, 5)},
         made,
     )
-    changed = results.params(inception_resnet_v2={"lr": 0.2}, new={"architecture": "zfnet"})
+    changed = results.params(inception_resnet_v2={"lr": 0.2}, new={"architecture": "zfnet"}, vgg16={})
     results.write(
         tmp_path / "b",
         {"inception_resnet_v2": three(150), "one": mask(0, 7), "same": mask(0, 5), "new": mask(0, 9)},
@@ -117,6 +117,7 @@ def test_the_report_fits_a_terminal_and_says_what_it_rests_on(tmp_path: Path) ->
     for expected in (
         "entries.inception_resnet_v2.lr  0.1 → 0.2",
         "entries.new  (none) → (zfnet)",
+        "entries.vgg16  (none) → (vgg16)",
         "10.00 → 15.00",
         "worse",
         "unchanged, image by image: same",

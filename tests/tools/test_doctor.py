@@ -3,10 +3,12 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.runtime import rwlock
 from ilsvrc_replay.tools import doctor
@@ -61,6 +63,9 @@ def test_a_gpu_is_missed_only_by_a_study_that_wants_one(checkout: Path, monkeypa
     wants = study.model_copy(update={"compute": study.compute.model_copy(update={"device": "cuda"})})
     assert doctor.gpu(study).status == doctor.FINE
     assert doctor.gpu(wants).status == doctor.MISSING
+    doctor.check_gpus(study)
+    with pytest.raises(StudyError, match=r"there is no GPU, but .* is cuda: set it to cpu or auto"):
+        doctor.check_gpus(wants)
 
 
 def test_a_store_is_counted_and_a_damaged_one_named(checkout: Path) -> None:
@@ -81,5 +86,21 @@ def test_a_server_is_asked_only_when_told_to(checkout: Path, monkeypatch: pytest
 
 
 def test_too_little_disk_is_missing(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "NEEDED_GIB", 1e9)
+    monkeypatch.setattr(doctor, "ENOUGH_GIB", 1e9)
+    assert doctor.disk().status == doctor.NOTE
+    monkeypatch.setattr(doctor, "LEAST_GIB", 1e9)
     assert doctor.disk().status == doctor.MISSING
+
+
+def test_without_git_a_study_runs_without_a_repository_it_does_not(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    assert doctor.git().status == doctor.NOTE
+    shutil.rmtree(checkout / ".git")
+    assert doctor.git() == (
+        doctor.MISSING,
+        "this folder is no git repository, which DVC needs: clone the project, or git init here",
+    )
+    with pytest.raises(StudyError, match="this folder is no git repository"):
+        doctor.check_all_but_gpus(load_study())

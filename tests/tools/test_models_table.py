@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from ilsvrc_replay.cli import app
+from ilsvrc_replay.commands import app
 from ilsvrc_replay.nets import families
 from ilsvrc_replay.tools import models_table
 
@@ -23,6 +24,14 @@ def test_rows_set_the_papers_figures_beside_the_counted_ones() -> None:
     assert "separable" in googlenet["differs"]
     assert (resnet["model"], resnet["gmacs"], resnet["paper_gmacs"]) == ("resnet152", 11.2824, 11.3)
     assert (library["model"], library["year"], library["code"]) == ("torchvision/resnet18", None, "torchvision")
+
+
+def test_the_roster_is_whole_in_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ilsvrc_replay.commands.wide_console", lambda: Console(width=80, soft_wrap=True))
+    printed = CliRunner().invoke(app, ["models"], catch_exceptions=False).output
+    table = printed[: printed.index("\n1  ")].splitlines()
+    assert all(len(line.rstrip()) <= 80 and "…" not in line for line in table)
+    assert any(line.split()[:3] == ["2016", "inception_resnet_v2", "299"] for line in table)
 
 
 def test_the_command_prints_the_roster_and_writes_it_as_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,9 @@ import torch
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve
-from ilsvrc_replay.tools.plan import plan_table, schedule
+from ilsvrc_replay.tools.plan import estimate, plan_table
+from ilsvrc_replay.tools.plan.estimate import Plan, Work, makespan
 from ilsvrc_replay.tools.plan.probe import Probe, probe
-from ilsvrc_replay.tools.plan.schedule import Plan, Work, makespan
 from ilsvrc_replay.training import fit
 
 A_MINUTE = Probe("net", 100, 50.0, train_s=50.0, test_s=4.5, build_s=1.0, memory_mib=512, saved_bytes=2**20)
@@ -29,14 +29,14 @@ def test_tasks_are_begun_in_order_as_soon_as_there_is_a_place(tasks: list[float]
 
 def test_a_run_that_is_trained_costs_its_test_alone() -> None:
     work = Work(A_MINUTE, trained=2, tested=1, load_s=2.0)
-    assert work.test_s == pytest.approx(schedule.DVC_S + 2.0 + 4.5)
+    assert work.test_s == pytest.approx(estimate.DVC_S + 2.0 + 4.5)
     assert work.seconds == pytest.approx(work.test_s + 2.0 + 1.0 + 50.0)
     assert work.runs == [work.seconds, work.seconds, work.test_s]
 
 
 def test_a_search_takes_as_long_as_its_trainings_before_all_runs() -> None:
     work = Work(A_MINUTE, trained=2, tested=0, load_s=2.0, searched=1.2)
-    assert work.search_s == pytest.approx(schedule.DVC_S + 2.0 + 1.2 * 50.0)
+    assert work.search_s == pytest.approx(estimate.DVC_S + 2.0 + 1.2 * 50.0)
     assert Plan([work], runs=2, abreast=2).seconds == pytest.approx(work.search_s + work.seconds)
 
 
@@ -44,8 +44,8 @@ def test_a_search_takes_as_long_as_its_trainings_before_all_runs() -> None:
 def test_what_is_left_to_search(
     todo: set[str] | None, searched: float, study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "probe", instant)
-    (work,) = schedule.plan(study("alexnet", lr={"search": [0.1, 0.2, 0.3]}), todo, jobs=1, seconds=1.0).work
+    monkeypatch.setattr(estimate, "probe", instant)
+    (work,) = estimate.plan(study("alexnet", lr={"search": [0.1, 0.2, 0.3]}), todo, jobs=1, seconds=1.0).work
     assert (work.searched, work.trained) == (pytest.approx(searched), 1), "what it chooses may be another rate"
 
 
@@ -68,9 +68,9 @@ def test_the_last_line_says_the_whole() -> None:
 def test_what_is_up_to_date_is_taken_off(
     todo: set[str] | None, counts: list[tuple[int, int]], study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "probe", instant)
+    monkeypatch.setattr(estimate, "probe", instant)
     two_seeds = study("alexnet").model_copy(update={"seeds": [0, 1]})
-    plan = schedule.plan(two_seeds, todo, jobs=1, seconds=1.0)
+    plan = estimate.plan(two_seeds, todo, jobs=1, seconds=1.0)
     assert [(work.trained, work.tested) for work in plan.work] == counts
     assert plan.runs == 2
 
@@ -90,9 +90,9 @@ def test_a_probe_foretells_a_training(
     job = fit.set_up(resolve(one, "net"), 0, packed)
     before = time.process_time()
     fit.run(job)
-    assert found.steps == job.learner.steps
+    assert found.steps == job.module.steps
     assert found.train_s == pytest.approx(time.process_time() - before, rel=3)  # on a busy machine
     assert found.train_s > found.steps * 16 / found.images_per_s
-    weights = sum(tensor.nbytes for tensor in job.learner.net.state_dict().values())
+    weights = sum(tensor.nbytes for tensor in job.module.net.state_dict().values())
     assert found.saved_bytes == weights + 4 * 10 * packed.meta["images"]["test"]
     assert torch.get_num_threads() == one.compute.threads

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 from made_recipes import recipe, schedule
+from pytorch_lightning import Callback
 from torch import nn
 
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.training import fit
-from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Callback
+from ilsvrc_replay.training.module import Classifier
 from ilsvrc_replay.training.optimizers import Average, make_optimizer
 
 KINDS = {"sgd": torch.optim.SGD, "nesterov": torch.optim.SGD, "adamw": torch.optim.AdamW}
@@ -91,8 +91,8 @@ def test_averages_take_the_statistics_of_batch_normalisation_along() -> None:
 
 def test_the_average_is_what_a_run_keeps(study: Callable[..., Study], packed: Packed) -> None:
     job = fit.set_up(resolve(study("resnet50", epochs=0.2, average="polyak"), "net"), 0, packed)
-    kept, last = fit.run(job), job.learner.net
-    assert job.learner.average.updates == job.learner.steps - job.learner.steps // 2
+    kept, last = fit.run(job), job.module.net
+    assert job.module.average.updates == job.module.steps - job.module.steps // 2
     assert not torch.equal(kept.fc.weight, last.fc.weight)
     assert not kept.training
 
@@ -104,16 +104,16 @@ def test_the_whole_gradient_is_clipped_to_its_norm(
     """One step of plain SGD moves all weights together by rate * min(norm of the gradient, limit)."""
     plain = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "schedule": schedule(kind="constant")}
     job = fit.set_up(resolve(study("alexnet", epochs=0.1, lr=1e-3, clip=limit, **plain), "net"), 0, packed)
-    before = [parameter.detach().clone() for parameter in job.learner.net.parameters()]
-    images, labels = next(iter(job.training))
-    nn.functional.cross_entropy(job.learner.net.train()(images), labels).backward()
-    norm = torch.cat([parameter.grad.flatten() for parameter in job.learner.net.parameters()]).norm().item()
-    job.learner.net.zero_grad()
+    before = [parameter.detach().clone() for parameter in job.module.net.parameters()]
+    images, labels = next(iter(job.data.training))
+    nn.functional.cross_entropy(job.module.net.train()(images), labels).backward()
+    norm = torch.cat([parameter.grad.flatten() for parameter in job.module.net.parameters()]).norm().item()
+    job.module.net.zero_grad()
     moved = []
 
     class Watch(Callback):
-        def on_train_batch_end(self, learner: Learner) -> None:
-            steps = [(now - then).flatten() for now, then in zip(learner.net.parameters(), before, strict=True)]
+        def on_train_batch_end(self, trainer: object, pl_module: Classifier, *_: object) -> None:
+            steps = [(now - then).flatten() for now, then in zip(pl_module.net.parameters(), before, strict=True)]
             moved.append(torch.cat(steps).norm().item())
 
     fit.run(job, [Watch()])

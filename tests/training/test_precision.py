@@ -18,6 +18,7 @@ from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.run import Compute
 from ilsvrc_replay.training import fit
+from ilsvrc_replay.training.loop import Loop, Metrics
 
 
 def computed(study: Study, **values: object) -> Study:
@@ -36,10 +37,10 @@ def trained(study: Callable[..., Study], packed: Packed) -> dict[str, fit.Job]:
 
 
 def test_bfloat16_trains_as_well_and_to_other_weights(trained: dict[str, fit.Job]) -> None:
-    full, half = (trained[name].learner for name in ("fp32", "bf16"))
+    full, half = (trained[name].module for name in ("fp32", "bf16"))
     assert half.curve[-1]["val_top1_err"] < 45 < half.curve[0]["val_top1_err"] + 10
     assert half.curve[-1]["train_loss"] == pytest.approx(full.curve[-1]["train_loss"], rel=0.2)
-    weights = [dict(learner.net.state_dict()) for learner in (full, half)]
+    weights = [dict(module.net.state_dict()) for module in (full, half)]
     assert all(tensor.dtype == torch.float32 for tensor in weights[1].values())
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
@@ -50,13 +51,13 @@ def test_the_record_tells_of_it(trained: dict[str, fit.Job]) -> None:
 
 def test_validation_is_in_full_precision(trained: dict[str, fit.Job]) -> None:
     job = trained["bf16"]
-    net = job.learner.net.eval()
+    net = job.module.net.eval()
     with torch.no_grad():
-        ((images, labels),) = job.validation
+        ((images, labels),) = job.data.validation
         loss = nn.functional.cross_entropy(net(images), labels).item()
         with torch.autocast("cpu", torch.bfloat16):
             rounded = nn.functional.cross_entropy(net(images), labels).item()
-    assert job.learner.curve[-1]["val_loss"] == pytest.approx(loss, abs=1e-6)
+    assert job.module.curve[-1]["val_loss"] == pytest.approx(loss, abs=1e-6)
     assert rounded != pytest.approx(loss, abs=1e-5)
 
 
@@ -71,15 +72,16 @@ def test_float16_descends_the_scaled_loss_and_clips_the_true_gradient(
         job = fit.set_up(resolve(study("zfnet", lr=1e-3, clip=clip, **plain), "net"), 0, packed)
         scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
         plugin = MixedPrecision("16-mixed", "cpu", scaler) if precision == "16-mixed" else Precision()
-        fabric = Fabric(accelerator="cpu", devices=1, plugins=[plugin])
+        fabric = Fabric(accelerator="cpu", devices=1, plugins=[plugin], loggers=Metrics())
         fabric.launch()
-        job.learner.set_up(fabric, scaled=precision == "16-mixed")
-        before = [parameter.detach().clone() for parameter in job.learner.net.parameters()]
-        job.learner.learn(next(iter(job.training)))
+        job.module.scaled = precision == "16-mixed"
+        loop = Loop(fabric, job.module, job.data, job.interval)
+        before = [parameter.detach().clone() for parameter in job.module.net.parameters()]
+        loop.take_step(next(iter(job.data.training)), 0)
         moved[precision] = torch.cat(
-            [(now - then).flatten() for now, then in zip(job.learner.net.parameters(), before, strict=True)]
+            [(now - then).flatten() for now, then in zip(job.module.net.parameters(), before, strict=True)]
         )
-        assert (job.learner.state()["precision"] != {}) == (precision == "16-mixed")
+        assert (loop.dump_checkpoint()["precision"] != {}) == (precision == "16-mixed")
     assert moved["16-mixed"].norm().item() == pytest.approx(moved["32-true"].norm().item(), rel=0.02)
     assert not torch.equal(moved["16-mixed"], moved["32-true"])
     if clip:

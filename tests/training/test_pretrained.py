@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import drawn
 import numpy as np
@@ -184,6 +186,8 @@ def test_every_image_is_judged_as_by_the_librarys_own_evaluation(
     some = torch.stack([transform(Image.open(path).convert("RGB")) for path in sorted(folder.glob("val/*0.JPEG"))])
     lively(net, some)
     path = put_into_torch_hub(caches, net) if library == "torchvision" else put_into_hub(caches, net)
+    if library == "timm":
+        names = {**names, "weights": f"{names['weights']}@{sha256(path)[:12]}"}
     study = make_study(folder, **names)
     check(study)
     run = tmp_path / "run"
@@ -229,8 +233,28 @@ def test_a_damaged_file_in_the_cache_is_not_taken(
 ) -> None:
     path = put_into_torch_hub(caches, torchvision.models.shufflenet_v2_x0_5())
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(StudyError, match="is damaged: its sha256 does not start with"):
+    with pytest.raises(StudyError, match=r"or damaged: its sha256 starts with .*, not with") as caught:
         pretrained.set_up(resolve(make_study(None, **TORCHVISION), "net"), 0, validation[2])
+    assert str(path) in str(caught.value)
+
+
+def test_weights_that_their_publisher_replaced_are_not_taken(
+    validation: tuple[Path, Path, packed_data.Packed], caches: Path
+) -> None:
+    """The hub's cache has one revision, then another: the study names the file, or is told how to."""
+
+    def record(weights: str) -> dict[str, Any]:
+        return pretrained.set_up(resolve(make_study(None, **TIMM | {"weights": weights}), "net"), 0, validation[2])[1]
+
+    path = put_into_hub(caches, timm.create_model("test_resnet.r160_in1k"))
+    named = f"{TIMM['weights']}@{sha256(path)[:12]}"
+    with pytest.raises(StudyError, match=f"name this file of theirs, weights: {named}"):
+        record(TIMM["weights"])
+    assert record(named)["source"]["sha256"] == sha256(path)
+    shutil.rmtree(caches / "hub")
+    path = put_into_hub(caches, timm.create_model("test_resnet.r160_in1k"))
+    with pytest.raises(StudyError, match=f"is not the file that the study names, .* not with {named[-12:]}; delete"):
+        record(named)
 
 
 def test_weights_of_other_classes_are_refused(packed: packed_data.Packed) -> None:
@@ -246,6 +270,7 @@ def test_weights_of_other_classes_are_refused(packed: packed_data.Packed) -> Non
         ({"weights": "torchvision/resnet50:DEFAULT", "architecture": "torchvision/resnet50"}, "name them torchvision/"),
         ({"weights": "torchvision/resnet50:IMAGENET1K_V1"}, "the architecture is torchvision/shufflenet_v2_x0_5: use"),
         ({"weights": "timm/resnet50.nobody", "architecture": "timm/resnet50.nobody"}, "there is no architecture"),
+        ({**TIMM, "weights": f"{TIMM['weights']}@main"}, "after the @ stand 8 or more digits of the file's sha256"),
         ({"width": 0.5}, "are of the net as it is: leave out width and compact"),
     ],
 )
@@ -274,7 +299,7 @@ def test_a_file_of_weights_is_tested_on_the_packed_images(
 ) -> None:
     path = tmp_path / name
     trained = study("zfnet")
-    net = fit.set_up(resolve(trained, "net"), 3, packed).learner.net
+    net = fit.set_up(resolve(trained, "net"), 3, packed).module.net
     if path.suffix == ".pth":
         torch.save({"state_dict": net.state_dict(), "epoch": 3}, path)
     else:
@@ -298,8 +323,50 @@ def test_a_file_that_does_not_fit_is_named_with_the_first_tensor(
     with pytest.raises(StudyError, match=r"net.safetensors do not fit zfnet on this data set: .* is nothing in them"):
         pretrained.set_up(resolve(given, "net"), 0, packed)
     path.write_bytes(b"no tensors")
-    with pytest.raises(StudyError, match=r"net.safetensors are no state dict"):
+    with pytest.raises(StudyError, match=r"net.safetensors are damaged, or hold more than tensors"):
         pretrained.set_up(resolve(given, "net"), 0, packed)
+    run = resolve(given, "net")
     path.unlink()
-    with pytest.raises(StudyError, match="there is no such file"):
-        pretrained.set_up(resolve(given, "net"), 0, packed)
+    with pytest.raises(StudyError, match=r"net.safetensors cannot be read: No such file"):
+        pretrained.set_up(run, 0, packed)
+
+
+class Harm:
+    """What a pickle would run when it is read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("ran"),))
+
+
+NO_WEIGHTS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "missing": (lambda path: None, "cannot be read: No such file"),
+    "a folder": (Path.mkdir, "is a folder, not a file"),
+    "a pipe": (os.mkfifo, "is a named pipe, not a file"),
+    "a link to a device": (lambda path: path.symlink_to("/dev/zero"), "is a device, not a file"),
+    "empty": (Path.touch, "are damaged, or hold"),
+    "text": (lambda path: path.write_text("a cat\n" * 99), "are damaged, or hold more than tensors, and are not read"),
+    "a list": (lambda path: torch.save([torch.ones(1)], path), "are no state dict"),
+    "values": (lambda path: torch.save({"a": 1}, path), "are no state dict"),
+    "numbers for names": (lambda path: torch.save({1: torch.ones(1)}, path), "are no state dict"),
+    "harm": (lambda path: torch.save({"a": Harm()}, path), "are damaged, or hold more than tensors, and are not read"),
+    "a net": (lambda path: torch.save(nn.Linear(1, 1), path), "are damaged, or hold more than tensors"),
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", NO_WEIGHTS)
+def test_a_file_that_holds_no_weights_is_refused_without_advice_to_read_it_nevertheless(
+    kind: str, study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make, named = NO_WEIGHTS[kind]
+    path = tmp_path / "net.pth"
+    make(path)
+    with pytest.raises(StudyError, match=f"weights {path} {named}") as caught:
+        pretrained.read(path)
+    assert "weights_only" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not Path("ran").exists()
+    if "read: No" in named or "not a file" in named:
+        with pytest.raises(StudyError, match=f"entries.net: weights {path} {named}"):
+            resolve(study("zfnet", recipe="pretrained", weights=str(path)), "net")

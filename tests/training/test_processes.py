@@ -5,82 +5,18 @@ They run as the stage does, in a folder of their own.
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import torch
-from conftest import make_study
-from place import Place
-from ruamel.yaml import YAML
-from safetensors.torch import load_file
+from workplace import RUN, STAGE, Workplace, same
 
-from ilsvrc_replay.datasets import digits
 from ilsvrc_replay.evaluation.evaluate import evaluate
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import load_study
-from ilsvrc_replay.prepare import pack_arrays
 from ilsvrc_replay.recipes.resolve import resolve
-from ilsvrc_replay.training import fit
-
-ROOT = Path(__file__).parents[2]
-STAGE = [str(ROOT / "pipelines/train.py"), "--entry", "net", "--seed", "0"]
-HARD = {"batch_size": 33, "epochs": 0.3, "dropout": 0.5, "crop": {"kind": "pad"}}  # odd shares, masks and views
-RUN = Path("runs/net-0")
-
-
-class Workplace(Place):
-    """A folder with packed digits and a study of one entry, in which the stage runs."""
-
-    def __init__(self, folder: Path, architecture: str, **entry: object) -> None:
-        started_by = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_", "DVC_", "MLFLOW_", "REPLAY_")
-        super().__init__(folder, started_by, PYTHONPATH=str(ROOT / "src"), PYTHONUNBUFFERED="1")
-        raw, target = folder / "raw", folder / "data/packed/digits"
-        raw.mkdir()
-        target.mkdir(parents=True)
-        digits.acquire(raw, None)
-        pack_arrays.pack(digits.read(raw), "digits", 32, 197, target)
-        self.study = make_study(architecture, **HARD | entry)
-        self.write(devices=2)
-
-    def write(self, **compute: object) -> None:
-        content = self.study.model_dump(exclude_unset=True)
-        content["compute"] |= compute
-        with (self.folder / "params.yaml").open("w") as file:
-            YAML().dump(content, file)
-        self.run(sys.executable, str(ROOT / "pipelines/resolve.py"))
-        self.run(sys.executable, str(ROOT / "pipelines/tune.py"), "--entry", "net")
-
-    def start(self, *command: str, **environment: str) -> subprocess.Popen:
-        return super().start(*(command or (sys.executable, *STAGE)), **environment)
-
-    def made(self) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in (self.folder / RUN).iterdir()}
-
-
-def same(place: Workplace, packed: Packed, said: str) -> None:
-    """Asserts that what two processes made is what one makes, to 1e-4; of the errors, to one image whose scores tie."""
-    assert said.count("net-0  epoch") == fit.CHECKS, "one process alone reports"
-    job = fit.set_up(resolve(place.study, "net"), 0, packed.redrawn(0))
-    net = fit.run(job)
-    with (place.folder / RUN / "curves.csv").open() as file:
-        curve = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-    assert len(curve) == len(job.learner.curve) == fit.CHECKS
-    for made, wanted in zip(curve, job.learner.curve, strict=True):
-        for name in wanted:
-            slack = 100 / len(packed.labels("val")) if name.endswith("_err") else 0
-            assert made[name] == pytest.approx(wanted[name], rel=0, abs=slack + 1e-4), name
-    weights = load_file(place.folder / RUN / "weights.safetensors")
-    for name, tensor in net.state_dict().items():
-        torch.testing.assert_close(weights[name], tensor, rtol=0, atol=5e-3)  # one step of AdamW at this rate
-    record = json.loads((place.folder / RUN / "training.json").read_text())
-    assert record["compute"]["devices"] == 2
-    assert record["steps"] == job.record["steps"]
 
 
 def test_two_processes_draw_the_curve_of_one_and_as_many_images_are_tested(tmp_path: Path, packed: Packed) -> None:
@@ -152,6 +88,31 @@ def test_a_training_that_loses_a_process_ends_and_goes_on_to_the_same_bytes(
     assert place.is_quiet()
     assert not list((tmp_path / RUN).glob("*")), "nothing half-made"
     assert "net-0  going on after step" in place.run()
+    assert place.made() == made
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("devices", [1, 2])
+def test_the_trainer_told_to_stop_goes_on_after_the_last_whole_epoch_to_the_same_bytes(
+    tmp_path: Path, devices: int
+) -> None:
+    place = Workplace(tmp_path, "alexnet", epochs=5.0, batch_size=32)
+    place.write(devices=devices, engine="trainer", strategy="fsdp" if devices == 2 else "auto")
+    place.run()
+    made = place.made()
+    for path in (tmp_path / RUN).iterdir():
+        path.unlink()
+    process = place.start()
+    said = ""
+    while " epoch 2.00" not in said:
+        said += process.stdout.readline()
+    process.terminate()
+    said += process.communicate()[0]
+    assert process.returncode == 143, said
+    assert "error: stopped; the next time it goes on after the last whole epoch" in said
+    assert "Traceback" not in said
+    assert place.is_quiet()
+    assert "net-0  going on after step " in place.run()
     assert place.made() == made
 
 

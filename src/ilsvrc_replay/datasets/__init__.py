@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ilsvrc_replay.files import path_of
+
 if TYPE_CHECKING:
     from ilsvrc_replay.originals.labelled_images import LabelledArrays, LabelledFiles
 
@@ -55,7 +57,7 @@ class Dataset(BaseModel):
     @property
     def place(self) -> Path | None:
         """The user's folder, if one is named."""
-        return Path(self.folder).expanduser() if self.folder else None
+        return path_of(self.folder).expanduser() if self.folder else None
 
     @property
     def module(self) -> ModuleType:

@@ -37,7 +37,7 @@ def acquire(target: Path, folder: Path | None) -> str:
     the name of the source."""
     if folder is None:
         return fetch.acquire("cifar10", CHECKSUMS, {"the author's page": fetch.from_tar_at(MIRROR, INSIDE)}, target)
-    if (folder / TAR).is_file():
+    if (folder / TAR).exists():
         source = fetch.from_tar(folder / TAR, INSIDE)
     else:
         source = fetch.from_folder(folder / INSIDE if (folder / INSIDE).is_dir() else folder)

@@ -18,13 +18,18 @@ from ilsvrc_replay.originals.labelled_images import LabelledFiles
 
 
 def acquire(target: Path, folder: Path | None) -> str:
-    """Put a list of the images in `folder` into `target`; returns the name of the source."""
+    """Put a list of the images in `folder` into `target`; returns the name of the source. Raises StudyError naming a
+    folder or file that cannot be read, and a class folder without images."""
     if folder is None:
         raise StudyError("imagefolder: name the folder that holds train/<class>/ and test/<class>/ in dataset.folder")
     class_folders.require_folder("imagefolder", folder)
     if not (folder / "train").is_dir():
         raise StudyError(f"imagefolder: {folder} has no folder train with a folder for each class")
-    manifest.write(target, folder, manifest.files_below(folder, ("train", test_folder(folder))), "imagefolder")
+    parts = ("train", test_folder(folder))
+    names = manifest.names_below(folder, parts)
+    for part in parts:
+        class_folders.check_filled("imagefolder", folder / part, names)
+    manifest.write(target, folder, names, "imagefolder")
     return "dataset.folder, where they stay"
 
 

@@ -42,14 +42,14 @@ def acquire(target: Path, folder: Path | None, parts: tuple[str, ...] = ("train"
             " dataset.folder"
         )
     class_folders.require_folder("imagenet", folder)
-    names = [name for name in (devkit.ARCHIVE, devkit.KAGGLE) if (folder / name).is_file()]
+    names = [name for name in (devkit.ARCHIVE, devkit.KAGGLE) if (folder / name).exists()]
     for part in parts:
         archive = f"ILSVRC2012_img_{part}.tar"
         places = [place for place in (part, f"{KAGGLE}/{part}") if (folder / place).is_dir()]
-        if (folder / archive).is_file():
+        if (folder / archive).exists():
             names.append(archive)
         elif places:
-            names += manifest.files_below(folder, places[:1])
+            names += manifest.names_below(folder, places[:1])
         else:
             raise StudyError(f"imagenet: {folder} has neither {archive} nor a folder {part}")
     manifest.write(target, folder, names, "imagenet", ARCHIVES)

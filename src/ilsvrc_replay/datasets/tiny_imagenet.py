@@ -19,7 +19,7 @@ ZIP, INSIDE = "tiny-imagenet-200.zip", "tiny-imagenet-200/"
 CHECKSUMS = {ZIP: "90528d7ca1a48142e341f4ef8d21d0de"}
 MIRROR = f"http://cs231n.stanford.edu/{ZIP}"
 ANNOTATIONS = "val/val_annotations.txt"
-WNIDS = tuple(Path(__file__).with_suffix(".txt").read_text().split())
+WNIDS = tuple(Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").split())
 TRAIN_IMAGES, TEST_IMAGES = 500, 50  # of each class
 
 
@@ -27,7 +27,7 @@ def acquire(target: Path, folder: Path | None) -> str:
     """Put the zip, or a list of the files of an unpacked `folder`, into `target`; returns the name of the source."""
     root = folder and unpacked(folder)
     if root:
-        names = [name for name in manifest.files_below(root, ("train", "val")) if wanted(name)]
+        names = [name for name in manifest.names_below(root, ("train", "val")) if wanted(name)]
         manifest.write(target, root, names, "tiny-imagenet")
         return "dataset.folder, where they stay"
     tried = {"dataset.folder": fetch.from_folder(folder)} if folder else {"Stanford": fetch.from_url(MIRROR)}
@@ -36,7 +36,7 @@ def acquire(target: Path, folder: Path | None) -> str:
 
 def unpacked(folder: Path) -> Path | None:
     """The folder in or below `folder` that holds the unpacked set, if one does."""
-    return next((root for root in (folder, folder / INSIDE) if (root / ANNOTATIONS).is_file()), None)
+    return next((root for root in (folder, folder / INSIDE) if (root / ANNOTATIONS).exists()), None)
 
 
 def wanted(name: str) -> bool:
@@ -58,7 +58,8 @@ def arrange(files: Files) -> LabelledFiles:
     if ANNOTATIONS not in names:
         raise StudyError(f"tiny-imagenet: {ANNOTATIONS} is missing")
     label = {wnid: number for number, wnid in enumerate(WNIDS)}
-    annotated = dict(line.split("\t")[:2] for line in files.read(ANNOTATIONS).decode().splitlines() if line.strip())
+    lines = files.read(ANNOTATIONS).decode(errors="surrogateescape").splitlines()
+    annotated = dict(line.split("\t")[:2] for line in lines if "\t" in line)
     train, test, ignored = [], [], {"of another class": 0, "without a class": 0}
     for name in filter(manifest.is_image, names):
         match name.split("/"):

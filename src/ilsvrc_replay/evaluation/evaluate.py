@@ -14,7 +14,7 @@ from torch import nn
 
 from ilsvrc_replay import files, metrics
 from ilsvrc_replay.device import choose_device
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, first_line, memory_is_short
 from ilsvrc_replay.evaluation import image_files
 from ilsvrc_replay.evaluation.predictor import Predictor, predict
 from ilsvrc_replay.evaluation.protocols import parse, tested_on
@@ -63,6 +63,8 @@ def evaluate(
             probabilities = image_files.predict(net, batches)
         else:
             probabilities = predict(predictor, kind, packed.images(split)[:limit], run.testing.batch_size)
+        if not probabilities.isfinite().all():
+            raise StudyError(f"{folder / WEIGHTS}: the net's outputs on {split} are no numbers: its weights are unfit")
         labels = packed.labels(split)
         arrays |= {protocol: probabilities.numpy(), known: labels.numpy()}
         measured[protocol] = {
@@ -85,7 +87,9 @@ def load_weights(net: nn.Module, path: Path) -> None:
     except FileNotFoundError:
         raise StudyError(f"{path} is missing: run `dvc repro train` first") from None
     except (SafetensorError, RuntimeError) as error:
-        raise StudyError(f"{path} does not hold this net's weights: {str(error).splitlines()[0]}") from None
+        if memory_is_short(error):
+            raise
+        raise StudyError(f"{path} does not hold this net's weights: {first_line(error)}") from None
     for name, tensor in weights.items():
         if not tensor.isfinite().all():
             raise StudyError(f"{path}: {name} holds values that are no numbers: train the run again with a lower lr")

@@ -110,12 +110,14 @@ class OrderedBatches:
         world: World = ALONE,
     ) -> None:
         self.images, self.labels, self.batch_size, self.view = images, labels, batch_size, view
-        self.mine = world.rows(len(labels))
+        self.world = world
 
     def __len__(self) -> int:
-        return math.ceil((self.mine.stop - self.mine.start) / self.batch_size)
+        mine = self.world.rows(len(self.labels))
+        return math.ceil((mine.stop - mine.start) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for start in range(self.mine.start, self.mine.stop, self.batch_size):
-            part = slice(start, min(start + self.batch_size, self.mine.stop))
+        mine = self.world.rows(len(self.labels))
+        for start in range(mine.start, mine.stop, self.batch_size):
+            part = slice(start, min(start + self.batch_size, mine.stop))
             yield self.view(self.images[part].to(self.labels.device)), self.labels[part]

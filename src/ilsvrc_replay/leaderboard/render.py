@@ -83,10 +83,13 @@ def findings(rows: list[Row], baseline: dict[str, Any]) -> list[str]:
     for row in rows:
         what = shortfall(row["top1_err"], row["top1_err_high"], baseline, row["protocol"])
         if what and tested_on(row["protocol"])[0] == "test":
-            found.append(
-                f"- **{row['entry']}** ({row['protocol']}) {what} by the recipe `{row['recipe']}` at this length."
+            how = (
+                "with its weights"
+                if row["recipe"] == "pretrained"
+                else f"by the recipe `{row['recipe']}` at this length"
             )
-    return ["", "What did not train:", "", *found] if found else []
+            found.append(f"- **{row['entry']}** ({row['protocol']}) {what} {how}.")
+    return ["", "What a linear classifier beats:", "", *found] if found else []
 
 
 def history(board: Board) -> list[str]:

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import nn
 
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, memory_is_short
 from ilsvrc_replay.models.tracing import hooked, trace
 from ilsvrc_replay.models.width import resize_linear
 
@@ -31,6 +31,8 @@ def compact(net: nn.Module, factor: int | str, image_size: int, published_size: 
         positions = stride_positions(net, published_size, channels)
         last = last_of_body(net, published_size, channels)
     except Exception as error:
+        if memory_is_short(error):
+            raise
         raise StudyError(
             f"this net does not take images of {published_size} px with {channels} channels: {error}"
         ) from None
@@ -106,6 +108,8 @@ def fit(net: nn.Module, last: nn.Conv2d | None, image_size: int, channels: int) 
             if hasattr(net, "auxiliary_weight"):
                 trace(net.train(), image_size, channels)  # auxiliary classifiers read maps of their own
             trace(net.eval(), image_size, channels)
-        except Exception:  # a kernel is larger than the map that it meets, or a library's net insists on its size
+        except Exception as error:  # a kernel is larger than the map that it meets, or the net insists on its size
+            if memory_is_short(error):
+                raise
             return 0
     return side

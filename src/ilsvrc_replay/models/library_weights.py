@@ -3,8 +3,11 @@
 An entry with `recipe: pretrained` names its weights in one of three ways:
 
     weights: torchvision/resnet152:IMAGENET1K_V1     with architecture: torchvision/resnet152
-    weights: timm/inception_v4.tf_in1k               with architecture: timm/inception_v4.tf_in1k
+    weights: timm/inception_v4.tf_in1k@<sha256>      with architecture: timm/inception_v4.tf_in1k
     weights: path/to/weights.safetensors             a state dict, also .pth, of any architecture
+
+After the @ stands the start of the file's sha256, as its publisher may put another in its place. Who does not know it
+leaves it out: the run is refused with a line that says it. torchvision's files have it in their names.
 
 The first two are those of ImageNet's 1,000 classes, and are tested as their publisher does: the original images
 through the library's own transform, with its size, crop, interpolation, mean and deviation. The figures published with
@@ -13,6 +16,7 @@ them hold for nothing else: the same weights differ by 0.3 points between two in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +37,7 @@ class LibraryWeights:
 
     `transform` makes a PIL image (3, image_size, image_size). `options` go to the library's constructor with the
     weights. `address` and `file` say where the file is fetched from; `repository` is that of the Hugging Face hub.
+    `sha256` is the start of the file's checksum, "" if the study does not name it.
     """
 
     library: str
@@ -44,6 +49,7 @@ class LibraryWeights:
     load: Callable[[str], nn.Module]
     address: str
     file: str
+    sha256: str
     repository: str | None = None
 
     @property
@@ -57,7 +63,7 @@ def find(run: Run) -> LibraryWeights | None:
     if run.weights is None or not run.weights.of_library:
         return None
     weights, net = run.weights.name, run.net
-    name = weights.partition(":")[0]
+    name = re.split("[:@]", weights)[0]
     if name != net.architecture:
         raise StudyError(f"weights are {weights}, but the architecture is {net.architecture}: use {name} there")
     if net.width != 1.0 or net.compact not in ("auto", 1):
@@ -94,6 +100,7 @@ def find_in_torchvision(named: str) -> LibraryWeights:
         load=partial(load_torchvision, name, weights),
         address=weights.url,
         file=weights.url.rpartition("/")[2],
+        sha256=re.search(r"-([0-9a-f]{8,})\.", weights.url)[1],
     )
 
 
@@ -107,7 +114,9 @@ def load_torchvision(name: str, weights: Any, _path: str) -> nn.Module:
 
 
 def find_in_timm(weights: str) -> LibraryWeights:
-    name = weights.removeprefix("timm/")
+    name, pinned, checksum = weights.removeprefix("timm/").partition("@")
+    if pinned and not re.fullmatch("[0-9a-f]{8,64}", checksum):
+        raise StudyError(f"weights are {weights}: after the @ stand 8 or more digits of the file's sha256")
     if name not in timm().list_pretrained():
         raise unknown("timm", name, timm().list_pretrained(f"{name.partition('.')[0]}.*") or timm().list_pretrained())
     card = timm().get_pretrained_cfg(name)
@@ -125,6 +134,7 @@ def find_in_timm(weights: str) -> LibraryWeights:
         load=partial(load_timm, name),
         address=f"https://huggingface.co/{card.hf_hub_id}/resolve/main/{file}",
         file=file,
+        sha256=checksum,
         repository=card.hf_hub_id,
     )
 

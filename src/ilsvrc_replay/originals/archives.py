@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.files import check_size, open_file, path_of, read_file
+
+LARGEST_FILE = 2**29  # bytes of a file other than an archive: as many as decoding.LARGEST pixels have, uncompressed
 
 
 class Files(Protocol):
     """`names()` of all files, sorted, with "/" between folders; of each the bytes, and a key that stands for them.
 
-    `read` raises StudyError if a file is missing or damaged.
+    `read` raises StudyError if a file is missing or damaged, or over LARGEST_FILE bytes.
     """
 
     def names(self) -> list[str]: ...
@@ -41,10 +44,7 @@ class FolderFiles:
         return sorted(self.checksums)
 
     def read(self, name: str) -> bytes:
-        try:
-            content = (self.root / name).read_bytes()
-        except OSError as error:
-            raise StudyError(f"{self.root / name} cannot be read any more: {error.strerror}") from None
+        content = read_file(self.root / path_of(name), LARGEST_FILE)
         if hashlib.sha256(content).hexdigest() != self.checksums[name]:
             raise StudyError(f"{self.root / name} has changed since it was acquired: run `dvc repro --force acquire`")
         return content
@@ -59,7 +59,7 @@ class ZipFiles:
     def __init__(self, path: Path, inside: str = "") -> None:
         self.path, self.inside = path, inside
         try:
-            self.archive = zipfile.ZipFile(path)
+            self.archive = zipfile.ZipFile(open_file(path))
         except (OSError, zipfile.BadZipFile) as error:
             raise StudyError(f"{path} is no whole zip: {error}") from None
         self.members = {
@@ -72,9 +72,10 @@ class ZipFiles:
         return sorted(self.members)
 
     def read(self, name: str) -> bytes:
+        check_size(f"{name} in {self.path}", self.members[name].file_size, LARGEST_FILE)
         try:
             return self.archive.read(self.members[name])
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:  # also an encrypted member
             raise StudyError(f"{self.path} is damaged at {name}: {error}") from None
 
     def key(self, name: str) -> str:
@@ -98,7 +99,7 @@ class TarFiles:
     def __init__(self, path: Path) -> None:
         self.path, self.ranges = path, {}
         try:
-            with tarfile.open(path, "r:") as archive:
+            with open_file(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
                 for member in regular_files(archive):
                     place = ByteRange(member.offset_data, member.size)
                     if member.name.endswith(".tar"):
@@ -118,7 +119,8 @@ class TarFiles:
 
     def read(self, name: str) -> bytes:
         place = self.ranges[name]
-        with self.path.open("rb") as file:
+        check_size(f"{name} in {self.path}", place.size, LARGEST_FILE)
+        with open_file(self.path) as file:
             file.seek(place.offset)
             content = file.read(place.size)
         if len(content) != place.size:

@@ -2,10 +2,14 @@
 
 | what is wrong | what happens |
 |---|---|
+| a folder, or an image in it, that cannot be read | refused, by name |
+| a folder of a class that holds no images | refused, by name |
 | a class without training images | refused, by name |
 | a class that only the test images have | refused, by name |
 | no test images at all | refused |
 | a file in a class folder whose name is not an image's | left out, counted |
+| a folder with an image's name | a folder: the images in it are its class's |
+| hidden files and folders, whose names begin with a dot | left out |
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.files import name_of
 from ilsvrc_replay.originals import manifest
 from ilsvrc_replay.originals.labelled_images import ImageFile, LabelledFiles
 
@@ -38,6 +43,15 @@ def images_by_class(
         else:
             images.append(ImageFile(name, label[wnid]))
     return images, others
+
+
+def check_filled(data_set: str, part: Path, names: list[str]) -> None:
+    """Raises StudyError naming the first folder in `part` that holds no image; `names` are of all files, from the
+    folder over `part`."""
+    filled = {name.split("/")[1] for name in names if name.startswith(f"{part.name}/") and manifest.is_image(name)}
+    for folder in sorted(part.iterdir()):
+        if folder.is_dir() and not folder.name.startswith(".") and name_of(Path(folder.name)) not in filled:
+            raise StudyError(f"{data_set}: {folder} holds no images: add some, or remove the class everywhere")
 
 
 def checked(data_set: str, found: LabelledFiles) -> LabelledFiles:

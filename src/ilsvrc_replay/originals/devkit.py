@@ -8,7 +8,8 @@ from io import BytesIO, StringIO
 from pathlib import Path
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.originals.archives import FolderFiles, read_small_tar
+from ilsvrc_replay.files import read_file
+from ilsvrc_replay.originals.archives import LARGEST_FILE, FolderFiles, read_small_tar
 
 ARCHIVE, KAGGLE = "ILSVRC2012_devkit_t12.tar.gz", "LOC_val_solution.csv"
 META, TRUTH = "data/meta.mat", "data/ILSVRC2012_validation_ground_truth.txt"
@@ -19,14 +20,19 @@ def labels(root: Path, listed: dict[str, str]) -> dict[str, str]:
     file of labels. Raises StudyError if that file is damaged."""
     if ARCHIVE in listed:
         try:
-            content = read_small_tar((root / ARCHIVE).read_bytes())
+            content = read_small_tar(read_file(root / ARCHIVE, LARGEST_FILE))
             content = {name.partition("/")[2]: data for name, data in content.items()}
             return from_devkit(content[META], content[TRUTH].decode())
         except (OSError, EOFError, tarfile.TarError, KeyError) as error:
             raise StudyError(f"{root / ARCHIVE} is not the development kit: {error}") from None
     if KAGGLE in listed:
-        table = csv.DictReader(StringIO(FolderFiles(root, listed).read(KAGGLE).decode()))
-        return {row["ImageId"]: row["PredictionString"].split()[0] for row in table}
+        table = csv.DictReader(StringIO(FolderFiles(root, listed).read(KAGGLE).decode(errors="surrogateescape")))
+        try:
+            return {row["ImageId"]: row["PredictionString"].split()[0] for row in table}
+        except (KeyError, IndexError, AttributeError, csv.Error) as error:
+            raise StudyError(
+                f"{root / KAGGLE} is not Kaggle's table of labels, of line {table.line_num}: {error}"
+            ) from None
     return {}
 
 

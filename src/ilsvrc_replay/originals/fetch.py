@@ -15,9 +15,10 @@ import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 from ilsvrc_replay.errors import FULL, StudyError, disk_trouble
-from ilsvrc_replay.files import checksum
+from ilsvrc_replay.files import checksum, open_file
 
 TIMEOUT = 20  # seconds without an answer
 
@@ -62,12 +63,13 @@ def from_folder(folder: Path) -> Source:
             raise SourceError(f"{folder} is not a folder")
         for name in checksums:
             plain, packed = folder / name, folder / f"{name}.gz"
-            if plain.is_file():
+            if plain.exists():
                 try:
-                    shutil.copyfile(plain, target / name)
+                    with opened(plain) as file, (target / name).open("wb") as copy:
+                        shutil.copyfileobj(file, copy)
                 except OSError as error:
                     raise failure(error, target / name, f"{plain} cannot be copied ({error.strerror})") from None
-            elif packed.is_file():
+            elif packed.exists():
                 decompress(packed, target / name)
             else:
                 raise SourceError(f"{folder} holds neither {name} nor {name}.gz")
@@ -103,13 +105,13 @@ def from_tar(path: Path, folder: str) -> Source:
 
     def source(checksums: Mapping[str, str], target: Path) -> None:
         try:
-            with tarfile.open(path) as archive:
+            with opened(path) as file, tarfile.open(fileobj=file) as archive:
                 members = {member.name.removeprefix("./"): member for member in archive if member.isfile()}
                 for name in checksums:
                     if f"{folder}/{name}" not in members:
                         raise SourceError(f"{path.name} does not hold {folder}/{name}")
-                    with (target / name).open("wb") as file:
-                        shutil.copyfileobj(archive.extractfile(members[f"{folder}/{name}"]), file)
+                    with (target / name).open("wb") as copy:
+                        shutil.copyfileobj(archive.extractfile(members[f"{folder}/{name}"]), copy)
         except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
             raise failure(error, target, f"{path.name} is damaged ({error})") from None
 
@@ -167,7 +169,15 @@ def download(url: str, path: Path) -> None:
 
 def run(command: list[str], folder: Path) -> None:
     """Raises SourceError with the last line of what a failed command said."""
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    result = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+    )
     if result.returncode:
         lines = (result.stderr or result.stdout).strip().splitlines() or ["no message"]
         raise SourceError(f"{command[0]} failed: {lines[-1]}")
@@ -176,10 +186,18 @@ def run(command: list[str], folder: Path) -> None:
 def decompress(packed: Path, target: Path) -> None:
     """Unpack a .gz. Raises SourceError, or StudyError if the disk is full."""
     try:
-        with gzip.open(packed) as content, target.open("wb") as file:
-            shutil.copyfileobj(content, file)
+        with opened(packed) as file, gzip.open(file) as content, target.open("wb") as copy:
+            shutil.copyfileobj(content, copy)
     except (EOFError, zlib.error, OSError) as error:
         raise failure(error, target, f"{packed.name} is damaged ({error})") from None
+
+
+def opened(path: Path) -> BinaryIO:
+    """The file, for reading. Raises SourceError if it is no regular file or cannot be read."""
+    try:
+        return open_file(path)
+    except StudyError as error:
+        raise SourceError(str(error)) from None
 
 
 def failure(error: Exception, target: Path, reason: str) -> Exception:

@@ -7,6 +7,7 @@ files lie; whoever reads a file verifies it against the manifest.
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.files import checksum, whole_file
+from ilsvrc_replay.files import check_size, files_below, name_of, open_file, path_of, whole_file
+from ilsvrc_replay.originals.archives import LARGEST_FILE
 from ilsvrc_replay.runtime.progress_bar import progress_bar
 
 MANIFEST = "manifest.csv"
@@ -26,19 +28,19 @@ def write(
 ) -> None:
     """List the files `names` under `root` in `target`, with their sha256; those of `archives` with the md5 given there.
 
-    Raises StudyError naming a file that cannot be read, or an archive that has another md5.
+    Raises StudyError naming a file that cannot be read or is too large, or an archive that has another md5.
     """
     names = sorted(names)
     with (
         whole_file(target / MANIFEST) as partial,
-        partial.open("w", newline="", errors="surrogateescape") as file,
+        partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
         ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
         progress_bar(f"{what}, checksums", len(names)) as advance,
     ):
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("name", "bytes", "checksum"))
         try:
-            rows = pool.map(lambda name: describe(root / name, archives.get(name)), names)
+            rows = pool.map(lambda name: describe(root / path_of(name), archives.get(name)), names)
             for name, row in zip(names, rows, strict=True):
                 table.writerow((name, *row))
                 advance(1)
@@ -48,11 +50,13 @@ def write(
 
 
 def describe(path: Path, md5: str | None) -> tuple[int, str]:
-    """Bytes and checksum: the sha256, or `md5`. Raises StudyError if the file cannot be read or has another md5."""
-    try:
-        size, found = path.stat().st_size, checksum(path, "md5" if md5 else "sha256")
-    except OSError as error:
-        raise StudyError(f"{path} cannot be read: {error.strerror}") from None
+    """Bytes and checksum: the sha256, or `md5`. Raises StudyError if the file cannot be read or has another md5, and
+    if it has over LARGEST_FILE bytes where none is given."""
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if md5 is None:
+            check_size(path, size, LARGEST_FILE)
+        found = hashlib.file_digest(file, "md5" if md5 else "sha256").hexdigest()
     if md5 not in (None, found):
         raise StudyError(f"{path} is damaged or not the original: its md5 is {found}, not {md5}")
     return size, found
@@ -60,19 +64,13 @@ def describe(path: Path, md5: str | None) -> tuple[int, str]:
 
 def read(raw: Path) -> dict[str, str]:
     """The checksum of every file by name."""
-    with (raw / MANIFEST).open(newline="", errors="surrogateescape") as file:
+    with (raw / MANIFEST).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         return {row["name"]: row["checksum"] for row in csv.DictReader(file)}
 
 
-def files_below(root: Path, folders: Iterable[str]) -> list[str]:
-    """Names, relative to `root`, of all files below some of its folders: none hidden, links to folders followed."""
-    names = []
-    for top in folders:
-        for folder, inner, files in os.walk(root / top, followlinks=True):
-            inner[:] = [name for name in inner if not name.startswith(".")]
-            place = Path(folder).relative_to(root)
-            names += [(place / name).as_posix() for name in files if not name.startswith(".")]
-    return names
+def names_below(root: Path, folders: Iterable[str]) -> list[str]:
+    """Names, relative to `root`, of all files below some of its folders, as `files.files_below` finds them."""
+    return [name_of(path.relative_to(root)) for top in folders for path in files_below(root / top)]
 
 
 def is_image(name: str) -> bool:

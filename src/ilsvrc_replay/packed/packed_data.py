@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, memory_is_short
 from ilsvrc_replay.files import read_json
 from ilsvrc_replay.packed import shards
 
@@ -95,17 +94,13 @@ class Packed:
         try:
             array = np.load(path, mmap_mode="c")
         except (OSError, ValueError, EOFError) as error:
+            if memory_is_short(error):
+                raise
             raise StudyError(f"{path} cannot be read ({error}): run `dvc repro --force prepare`") from None
         wanted = self.meta["images"][name.partition("_")[0]]
         if (array.dtype, array.ndim, len(array)) != (np.dtype(kind), rank, wanted):
             raise StudyError(f"{path} is not what meta.json says: run `dvc repro --force prepare`")
         return torch.from_numpy(array)
-
-    @property
-    def digest(self) -> str:
-        """One sha256 for the training images."""
-        sums = [value for name, value in self.meta["sha256"].items() if name.startswith("train_images")]
-        return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
     @property
     def shape(self) -> dict[str, int]:

@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, memory_is_short
 
 QUALITY, SUBSAMPLING = 90, "4:2:0"
 SHARD = 8192  # images in a file
@@ -55,6 +55,8 @@ class ShardFiles:
                 if len(self.shards[-1]) != self.offsets[min(first + in_shard, count)] - self.offsets[first]:
                     raise ValueError("it has not the length that it should have")
         except (OSError, ValueError, EOFError) as error:
+            if memory_is_short(error):
+                raise
             raise StudyError(f"{path} cannot be read ({error}): run `dvc repro --force prepare`") from None
 
     @cached_property
@@ -70,7 +72,7 @@ class ShardFiles:
     def decode(self, number: int) -> np.ndarray:
         """Image `number`: uint8 (S, S, 3). Raises StudyError naming the file if it is damaged."""
         try:
-            pixels = np.asarray(Image.open(BytesIO(self.content(number))))
+            pixels = np.asarray(Image.open(BytesIO(self.content(number)), formats=["JPEG"]))
             if pixels.shape == (self.size, self.size, 3):
                 return pixels
             raise OSError(f"{pixels.shape} px")

@@ -64,8 +64,9 @@ COLUMNS = (
 
 
 def columns(rows: list[Row]) -> list[Column]:
-    """The board's columns; of VARYING only those that differ between its rows."""
-    return [column for column in COLUMNS if column not in VARYING or len({column.text(row) for row in rows}) > 1]
+    """The board's columns: of VARYING those that differ between its rows, of the others those that a row fills."""
+    texts = {column: {column.text(row) for row in rows} for column in COLUMNS}
+    return [column for column in COLUMNS if len(texts[column]) > 1 or (column not in VARYING and texts[column] != {""})]
 
 
 def groups(rows: list[Row]) -> list[tuple[str, int]]:

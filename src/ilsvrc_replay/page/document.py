@@ -48,6 +48,7 @@ def render(results: Results, claims: list[Row], weights: dict[str, str], drawn: 
         classes=results.classes,
         nets=len({row["entry"] for row in rows if row["kind"] == "single"}),
         protocol_options=columns.protocols(study, rows),
+        trained=bool(results.curves),
         charts=drawn,
         unbeaten=[row for row in rows if row["top1_err"] >= linear_error(results.board["baseline"], row["protocol"])],
         winners=challenge().winners,
@@ -61,8 +62,8 @@ def render(results: Results, claims: list[Row], weights: dict[str, str], drawn: 
         ensembles=columns.ensembles(study, rows),
         specs=embedded({name: spec for chart in drawn for name, spec in chart.named_specs.items()}),
         vega=script,
-        css=(HERE / "page.css").read_text(),
-        js=(HERE / "page.js").read_text(),
+        css=(HERE / "page.css").read_text(encoding="utf-8"),
+        js=(HERE / "page.js").read_text(encoding="utf-8"),
     )
 
 

@@ -65,7 +65,10 @@ function show() {
   const left = board.filter((row) => !row.hidden).length;
   document.getElementById("shown").textContent = left < board.length ? `${left} of ${board.length} rows` : "";
   for (const name of all("[data-protocol-name]")) name.textContent = protocol || "that each row names";
-  for (const note of all("[data-option]")) note.hidden = note.dataset.option !== chosen(note.closest("section").id);
+  for (const note of all("[data-option]")) {
+    const option = chosen(note.closest("section").id);
+    note.hidden = option !== undefined && note.dataset.option !== option;
+  }
 }
 
 for (const table of all("table.sortable")) {

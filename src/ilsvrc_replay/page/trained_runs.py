@@ -28,7 +28,7 @@ def read(study: Study, folder: Path) -> TrainedRuns:
         run = run_name(entry, seed)
         try:
             weights[run] = files.read_json(folder / run / "training.json")["weights_sha256"]
-            with (folder / run / "curves.csv").open(newline="") as file:
+            with (folder / run / "curves.csv").open(newline="", encoding="utf-8") as file:
                 table = csv.DictReader(file)
                 names, lines = table.fieldnames, list(table)
         except FileNotFoundError as error:

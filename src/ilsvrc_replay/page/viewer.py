@@ -17,7 +17,7 @@ SCRIPT, PLOTS = "vega.js", "plots.html"
 def write(folder: Path) -> None:
     """Write the script, and DVC's page with the script in it, to `folder`."""
     script = inline(vl_convert.javascript_bundle())
-    style = (Path(__file__).with_name("plots.css")).read_text()
+    style = (Path(__file__).with_name("plots.css")).read_text(encoding="utf-8")
     files.write_text(folder / SCRIPT, script)
     files.write_text(folder / PLOTS, plots_page(script, style))
 

@@ -19,4 +19,4 @@ class FrozenModel(BaseModel):
 
 def read_yaml(path: Path) -> Any:
     """The file as plain lists and dictionaries."""
-    return YAML(typ="safe", pure=True).load(path.read_text())
+    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))

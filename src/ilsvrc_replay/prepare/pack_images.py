@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, one_line
 from ilsvrc_replay.files import read_json, sha256, write_json
 from ilsvrc_replay.originals import decoding
 from ilsvrc_replay.originals.labelled_images import ImageFile, LabelledFiles
@@ -133,7 +133,7 @@ def fill(
             raise
     if bad:
         for image, reason in sorted(bad):
-            print(f"{image} {reason}", file=sys.stderr)
+            print(one_line(f"{image} {reason}"), file=sys.stderr)
         image, reason = min(bad)
         others = f" and {len(bad) - 1} others, named above," if len(bad) > 1 else ""
         raise StudyError(f"{name}: {image} {reason}; put the original in place of it{others} or remove it")

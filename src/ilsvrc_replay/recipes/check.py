@@ -14,6 +14,10 @@ def check(study: Study) -> None:
 
     Names in torchvision's and timm's lists are looked up by `check_libraries`, which loads these libraries.
     """
+    if study.compute.trainer:
+        from ilsvrc_replay.training.lightning_trainer import check_arguments  # loads Lightning, seconds
+
+        check_arguments(study.compute.trainer)
     for name, run in resolve_all(study).items():
         family = nets.family(run.net.architecture)
         dense = [protocol for protocol in run.testing.protocols if protocol.startswith("dense")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from ilsvrc_replay import datasets, nets
 from ilsvrc_replay.datasets import Dataset
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.files import sha256
+from ilsvrc_replay.files import files_below, name_of, sha256
 
 PACKAGE = Path(nets.__file__).parents[1]
 
@@ -58,26 +57,28 @@ def imported(path: Path, package: str) -> Iterator[str]:
 
 
 def of_file(path: Path) -> str:
-    """The sha256 of a file that the user names. Raises StudyError if it is not there."""
-    if not path.is_file():
-        raise StudyError(f"weights {path}: there is no such file")
-    return sha256(path)
+    """The sha256 of a file of weights that the user names. Raises StudyError if it cannot be read."""
+    try:
+        return sha256(path)
+    except StudyError as error:
+        raise StudyError(f"weights {error}") from None
 
 
 def of_folder(folder: Path | None) -> str | None:
     """A checksum of what lies in a folder of the user's, by names, sizes and times of change: their contents can be
-    150 GB. None without a folder."""
+    150 GB. What cannot be read counts as that; stage acquire refuses it if it is part of the data. None without a
+    folder."""
     if folder is None or not folder.is_dir():
         return None
     digest = hashlib.sha256()
-    for place, inner, files in os.walk(folder, followlinks=True):
-        inner.sort()
-        for name in sorted(files):
-            path = Path(place, name)
-            try:
-                state = path.stat()
-            except OSError:  # a link to nothing
-                continue
-            line = f"{path.relative_to(folder)}\t{state.st_size}\t{state.st_mtime_ns}\n"
-            digest.update(line.encode(errors="surrogateescape"))
+
+    def add(line: object) -> None:
+        digest.update(f"{line}\n".encode(errors="surrogateescape"))
+
+    for path in files_below(folder, add):
+        try:
+            state = path.stat()
+            add(f"{name_of(path.relative_to(folder))}\t{state.st_size}\t{state.st_mtime_ns}")
+        except OSError as error:  # such as a link to nothing
+            add(f"{name_of(path.relative_to(folder))}\t{error.strerror}")
     return digest.hexdigest()

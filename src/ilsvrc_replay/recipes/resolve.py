@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.files import path_of
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes import fingerprints
 from ilsvrc_replay.recipes.catalogue import complete, of_net
+from ilsvrc_replay.recipes.user_callbacks import sources_of
 from ilsvrc_replay.run import Recipe, Run, Search, Testing, Weights
 
 
@@ -21,10 +21,12 @@ def resolve(study: Study, name: str) -> Run:
             recipe=None if study.recipe(name) == "pretrained" else recipe(study, name),
             search=search(study, name),
             weights=weights(study.entry(name).weights),
+            callbacks=study.callbacks(name),
             compute=study.compute,
             testing=Testing(protocols=study.protocols(name), batch_size=study.evaluation.batch_size),
             versions=fingerprints.versions("torch", "torchvision", "timm", "pytorch-lightning", "numpy", "pillow"),
             code=fingerprints.code_of_net(study.net(name).architecture),
+            sources=sources_of(study.callbacks(name)),
         )
     except StudyError as error:
         raise StudyError(f"entries.{name}: {error}") from None
@@ -58,4 +60,4 @@ def weights(name: str | None) -> Weights | None:
     if name is None:
         return None
     found = Weights(name=name)
-    return found if found.of_library else Weights(name=name, sha256=fingerprints.of_file(Path(name).expanduser()))
+    return found if found.of_library else Weights(name=name, sha256=fingerprints.of_file(path_of(name).expanduser()))

@@ -25,12 +25,13 @@ from typing import Any
 import torch
 
 from ilsvrc_replay import files
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, memory_is_short
 from ilsvrc_replay.input.world import FOLLOWS
 from ilsvrc_replay.runtime.orphans import GRACE
 from ilsvrc_replay.runtime.scratch import locked, scratch
-from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Callback
+from ilsvrc_replay.training.lightning_trainer import Trainer
+from ilsvrc_replay.training.loop import Callback, Loop
+from ilsvrc_replay.training.module import Classifier
 
 AT_INTERVALS, WITHIN = 10, 300  # seconds since the last state after which one is kept: between intervals, within one
 SHARE = 0.01  # of the training's time that keeping may take
@@ -51,7 +52,7 @@ class Checkpoint(Callback):
         path = self.path.with_name("key")
         if not path.exists():
             files.write_text(path, uuid.uuid4().hex)
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
 
     def load(self) -> dict[str, Any] | None:
         """The kept state, if there is one. A damaged one is dropped with a warning."""
@@ -60,6 +61,8 @@ class Checkpoint(Callback):
         except FileNotFoundError:
             return None
         except Exception as error:  # whatever a damaged file makes torch or pickle say
+            if memory_is_short(error):
+                raise
             print(f"warning: {self.path} is damaged ({type(error).__name__}); starting anew", file=sys.stderr)
             self.path.unlink()
             return None
@@ -77,29 +80,29 @@ class Checkpoint(Callback):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def on_train_start(self, learner: Learner) -> None:
+    def on_train_start(self, trainer: Loop, pl_module: Classifier) -> None:
         self.kept = time.monotonic()
 
-    def on_train_batch_start(self, learner: Learner) -> None:
+    def on_train_batch_start(self, trainer: Loop, pl_module: Classifier, *_: Any) -> None:
         if self.told is not None:
-            self.stop(learner)
+            self.stop(trainer)
         elapsed = time.monotonic() - self.kept
-        between_intervals = not learner.losses
-        if elapsed >= max(pause(between_intervals), self.cost / SHARE) and learner.step:
+        between_intervals = not pl_module.losses
+        if elapsed >= max(pause(between_intervals), self.cost / SHARE) and trainer.global_step:
             try:
-                self.keep(learner)
+                self.keep(trainer)
             except (StudyError, OSError) as error:  # a full disk ends no training that needs nothing of it yet
                 print(f"warning: the state was not kept: {error}", file=sys.stderr)
                 self.kept = time.monotonic()
 
-    def on_train_end(self, learner: Learner) -> None:
+    def on_train_end(self, trainer: Loop, pl_module: Classifier) -> None:
         if self.told is not None:
-            self.stop(learner)
+            self.stop(trainer)
 
-    def keep(self, learner: Learner) -> None:
+    def keep(self, trainer: Loop) -> None:
         started = time.monotonic()
         content = io.BytesIO()  # torch says of a full disk only that its writer failed
-        torch.save(learner.state(), content)
+        torch.save(trainer.dump_checkpoint(), content)
         with files.whole_file(self.path) as partial:
             partial.write_bytes(content.getbuffer())
         self.kept = time.monotonic()
@@ -111,9 +114,9 @@ class Checkpoint(Callback):
             raise SystemExit(128 + number)
         self.told = signal.Signals(number)
 
-    def stop(self, learner: Learner) -> None:
-        self.keep(learner)
-        print(f"error: stopped after step {learner.step:,}, to go on from there the next time", file=sys.stderr)
+    def stop(self, trainer: Loop) -> None:
+        self.keep(trainer)
+        print(f"error: stopped after step {trainer.global_step:,}, to go on from there the next time", file=sys.stderr)
         raise SystemExit(128 + self.told)
 
 
@@ -125,10 +128,10 @@ class ReadOnlyCheckpoint(Checkpoint):
             return torch.load(self.path, weights_only=True, map_location="cpu")
         return None
 
-    def on_train_batch_start(self, learner: Learner) -> None:
+    def on_train_batch_start(self, trainer: Loop, pl_module: Classifier, *_: Any) -> None:
         pass
 
-    def on_train_end(self, learner: Learner) -> None:
+    def on_train_end(self, trainer: Loop, pl_module: Classifier) -> None:
         pass
 
     def be_told(self, number: int, _frame: FrameType | None) -> None:
@@ -136,8 +139,32 @@ class ReadOnlyCheckpoint(Checkpoint):
             threading.Timer(GRACE, os._exit, [128 + number]).start()
 
 
-def following(run: str, name: str) -> ReadOnlyCheckpoint:
-    return ReadOnlyCheckpoint(scratch("runs") / run / name)
+class EpochCheckpoint(Checkpoint):
+    """Keeps the state at the end of every epoch: from there alone Lightning's Trainer goes on."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: Classifier) -> None:
+        if threading.current_thread() is threading.main_thread():  # Lightning's own ends the process with status 0
+            signal.signal(signal.SIGTERM, self.be_told)
+
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        if self.told is not None:
+            self.stop(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Classifier) -> None:
+        trainer.save_checkpoint(self.path)
+
+    def stop(self, trainer: Trainer) -> None:
+        print("error: stopped; the next time it goes on after the last whole epoch", file=sys.stderr)
+        raise SystemExit(128 + self.told)
+
+
+class ReadOnlyEpochCheckpoint(EpochCheckpoint, ReadOnlyCheckpoint):
+    """Of the Trainer's other processes: gives its part of the weights; the first process writes."""
+
+
+def following(run: str, name: str, engine: str = "fabric") -> ReadOnlyCheckpoint:
+    kind = ReadOnlyCheckpoint if engine == "fabric" else ReadOnlyEpochCheckpoint
+    return kind(scratch("runs") / run / name)
 
 
 def pause(between_intervals: bool) -> float:
@@ -145,7 +172,7 @@ def pause(between_intervals: bool) -> float:
 
 
 @contextmanager
-def claimed(run: str, name: str) -> Iterator[Checkpoint]:
+def claimed(run: str, name: str, engine: str = "fabric") -> Iterator[Checkpoint]:
     """A Checkpoint of the run with the fingerprint `name` while the block lasts, removed if the block ends well.
 
     States of the same run with another fingerprint are removed, unless a process is training by them. Raises StudyError
@@ -158,7 +185,7 @@ def claimed(run: str, name: str) -> Iterator[Checkpoint]:
             for other in [path for path in folder.iterdir() if path.is_dir() and path.name != name]:
                 remove(other)
             held.enter_context(locked(folder / name / "lock", refusal))
-        yield Checkpoint(folder / name)
+        yield (Checkpoint if engine == "fabric" else EpochCheckpoint)(folder / name)
         shutil.rmtree(folder / name)
 
 

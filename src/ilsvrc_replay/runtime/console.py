@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -47,10 +48,14 @@ class Lines:
 
     def line(self, name: str, line: str, to: TextIO) -> None:
         with self.lock:
-            with log(name).open("a" if name in self.logged else "w") as file:
-                file.write(f"{line}\n")  # what says nothing keeps the log of its last time
+            with suppress(OSError):  # a full disk, of which the stages tell
+                self.keep(name, line)
             self.logged.add(name)
             self.show(name, line, to)
+
+    def keep(self, name: str, line: str) -> None:
+        with log(name).open("a" if name in self.logged else "w", encoding="utf-8") as file:
+            file.write(f"{line}\n")  # what says nothing keeps the log of its last time
 
     def show(self, name: str, line: str, to: TextIO) -> None:
         print(line, file=to, flush=True)

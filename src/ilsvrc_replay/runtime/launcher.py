@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from types import FrameType
@@ -61,24 +61,31 @@ class Launcher:
         self.lock = threading.Lock()
         self.watcher = watcher()
 
-    def run(self, runs: Mapping[str, Sequence[str]], searches: Collection[str]) -> None:
+    def run(
+        self, runs: Mapping[str, Sequence[str]], searches: Collection[str], before_runs: Callable[[], None]
+    ) -> None:
         """Bring the whole study up to date: `runs` are the names of its runs by entry, `searches` the entries of which
-        stage tune trains. Raises StudyError naming the stages that failed; the others are done.
+        stage tune trains. Raises StudyError naming the stages that failed; the others are done. `before_runs` is called
+        if there are runs to do, and may refuse by a StudyError.
 
         A second launcher meanwhile is refused.
         """
         refusal = "another `replay run` is at work in this folder: wait for it, or stop it"
         with locked(scratch("launcher") / "lock", refusal):
             mend()
-            self.bring_up_to_date(runs, searches)
+            self.bring_up_to_date(runs, searches, before_runs)
 
-    def bring_up_to_date(self, runs: Mapping[str, Sequence[str]], searches: Collection[str]) -> None:
+    def bring_up_to_date(
+        self, runs: Mapping[str, Sequence[str]], searches: Collection[str], before_runs: Callable[[], None]
+    ) -> None:
         if not self.do(RESOLVE):
             raise StudyError(f"failed: {with_log(RESOLVE)}")
         todo = pending()
         if not todo:
             print("everything is up to date")
             return
+        if any("@" in stage for stage in todo):
+            before_runs()
         previous = signal.signal(signal.SIGTERM, interrupt)
         try:
             with self.watcher:
@@ -250,10 +257,10 @@ def pending() -> set[str]:
 
     Raises StudyError with DVC's reason if it cannot say.
     """
-    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True)
+    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, encoding="utf-8", errors="replace")
     if status.returncode:
-        lines = [line for line in status.stderr.splitlines() if line.startswith("ERROR")]
-        raise StudyError((lines or status.stderr.strip().splitlines() or ["dvc status failed"])[0])
+        said = status.stderr.strip() or "dvc status failed"
+        raise StudyError(" ".join(said[max(0, said.find("ERROR")) :].partition("\n\n")[0].split()))
     return set(json.loads(status.stdout)) - {RESOLVE}
 
 

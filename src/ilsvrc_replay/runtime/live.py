@@ -11,8 +11,8 @@ from typing import Any
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.runtime import tracking
 from ilsvrc_replay.runtime.projection import Account
-from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Callback
+from ilsvrc_replay.training.loop import Callback, Loop
+from ilsvrc_replay.training.module import Classifier
 
 SHORT = 120.0  # seconds within which a training ends that leaves it to a later stage to send
 PAUSE = 10.0  # seconds from one sending to the next, whether it went well or not
@@ -47,10 +47,10 @@ class Live(Callback):
         self.thread = threading.Thread(target=self.work, daemon=True)
         self.thread.start()
 
-    def on_validation_end(self, learner: Learner) -> None:
+    def on_validation_end(self, trainer: Loop, pl_module: Classifier) -> None:
         """A row that is there already stays: a training that goes on may measure it again."""
         known, at = {row["step"]: row for row in self.account["curve"]}, tracking.now()
-        rows = {row["step"]: row | {"at": at} for row in learner.curve} | known
+        rows = {row["step"]: row | {"at": at} for row in pl_module.curve} | known
         self.tell(curve=[rows[step] for step in sorted(rows)])
 
     def tell(self, **values: Any) -> None:

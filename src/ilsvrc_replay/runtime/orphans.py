@@ -66,14 +66,14 @@ def end_with(descriptors: list[int]) -> None:
 
 def is_dvc(process: int) -> bool:
     try:
-        return Path(f"/proc/{process}/comm").read_text().startswith(("dvc", "python"))
+        return Path(f"/proc/{process}/comm").read_text(encoding="utf-8").startswith(("dvc", "python"))
     except OSError:
         return False
 
 
 def parent_of(process: int) -> int:
     try:
-        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+        return int(Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
     except (OSError, ValueError):
         return 0
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
+from typing import Any
 
 from ilsvrc_replay.runtime.console import MOVING
-from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Callback
+from ilsvrc_replay.training.loop import Callback, Loop
+from ilsvrc_replay.training.module import Classifier
 
 
 class Progress(Callback):
@@ -20,35 +21,35 @@ class Progress(Callback):
         self.started = self.printed = self.validating = 0.0
         self.first = 0  # step: of a run that was killed, the one that it goes on from
 
-    def on_train_start(self, learner: Learner) -> None:
+    def on_train_start(self, trainer: Loop, pl_module: Classifier) -> None:
         self.started = self.printed = time.monotonic()
-        self.first = learner.step
+        self.first = pl_module.step
         if self.first:
-            print(f"{self.run}  going on after step {self.first:,} of {learner.steps:,}", flush=True)
+            print(f"{self.run}  going on after step {self.first:,} of {pl_module.steps:,}", flush=True)
 
-    def on_train_batch_end(self, learner: Learner) -> None:
+    def on_train_batch_end(self, trainer: Loop, pl_module: Classifier, *_: Any) -> None:
         now = time.monotonic()
         if self.moving and now - self.printed > 0.5:
             self.printed = now
-            print(self.line(learner), end=self.ending("\r"), flush=True)
+            print(self.line(pl_module), end=self.ending("\r"), flush=True)
 
-    def on_validation_start(self, learner: Learner) -> None:
+    def on_validation_start(self, trainer: Loop, pl_module: Classifier) -> None:
         self.validating -= time.monotonic()
 
-    def on_validation_end(self, learner: Learner) -> None:
+    def on_validation_end(self, trainer: Loop, pl_module: Classifier) -> None:
         self.validating += time.monotonic()
-        row = learner.curve[-1]
+        row = pl_module.curve[-1]
         figures = f"loss {row['train_loss']:.3f}  val error {row['val_top1_err']:.2f} %"
-        print(f"{self.line(learner)}  {figures}", end=self.ending("\n"), flush=True)
+        print(f"{self.line(pl_module)}  {figures}", end=self.ending("\n"), flush=True)
 
     @staticmethod
     def ending(character: str) -> str:
         return f"\033[K{character}" if sys.stdout.isatty() else character  # clears what stood there before
 
-    def line(self, learner: Learner) -> str:
-        step, elapsed = learner.step, time.monotonic() - self.started
+    def line(self, module: Classifier) -> str:
+        step, elapsed = module.step, time.monotonic() - self.started
         done = max(step - self.first, 1)
-        speed = done * learner.recipe.batch_size / max(elapsed - self.validating, 1e-9)
-        left = round(elapsed / done * (learner.steps - step))
-        epoch, epochs = step / learner.batches_per_epoch, learner.steps / learner.batches_per_epoch
+        speed = done * module.recipe.batch_size / max(elapsed - self.validating, 1e-9)
+        left = round(elapsed / done * (module.steps - step))
+        epoch, epochs = step / module.batches_per_epoch, module.steps / module.batches_per_epoch
         return f"{self.run}  epoch {epoch:.2f}/{epochs:.2f}  {speed:,.0f} images/s  {left // 60}:{left % 60:02d} left"

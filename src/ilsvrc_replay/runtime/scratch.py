@@ -30,7 +30,7 @@ def locked(path: Path, refusal: str | None = None) -> Iterator[None]:
     Waits for another holder, or raises StudyError(refusal) at once.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
         except BlockingIOError:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import gc
 import hashlib
+import os
+import re
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -15,38 +18,41 @@ from types import FrameType
 from ruamel.yaml import YAML
 
 from ilsvrc_replay import files
-from ilsvrc_replay.errors import StudyError, disk_trouble
+from ilsvrc_replay.errors import StudyError, memory_is_short, print_any_letter, told
 from ilsvrc_replay.input.world import from_environment
+from ilsvrc_replay.run import NAME
 from ilsvrc_replay.runtime import heap, orphans
 
 PACKAGE = "src/ilsvrc_replay"
-TERMINATED = 128 + signal.SIGTERM
+SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 def run_stage(stage: Callable[[], None]) -> None:
-    """Call `stage`; exits with 1 on a StudyError or a disk's trouble, 130 on Ctrl-C and 143 when terminated: were it 0,
+    """Call `stage`; exits with 1 on an error that one line tells, 130 on Ctrl-C and 143 when terminated: were it 0,
     DVC would take what is half made for finished."""
     gc.freeze()  # what the libraries are made of stays; see pipelines/beside.py
     gc.enable()
-    heap.keep_freed()
-    signal.signal(signal.SIGTERM, terminate)
-    orphans.watch()
     speaks = from_environment().local_rank == 0  # asked now, as a training's end clears the environment that says it
+    print_any_letter()
     try:
+        heap.keep_freed()
+        for number in SAID:
+            signal.signal(number, end)
+        orphans.watch()
         before = sources()
         as_resolved(before)
         stage()
         unedited(before)
-    except (StudyError, OSError) as error:
-        line = disk_trouble(error) if isinstance(error, OSError) else error
+    except Exception as error:
+        line = told(error)
         if line is None:
             raise
         if speaks:  # the processes of one training all raise it
             print(f"error: {line}", file=sys.stderr)
+        if memory_is_short(error):
+            sys.stdout.flush()
+            os._exit(1)  # the libraries' farewells want memory, too, and would end in tracebacks
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("error: interrupted; nothing unfinished was kept", file=sys.stderr)
-        sys.exit(130)
 
 
 def sources() -> dict[str, str]:
@@ -59,12 +65,13 @@ def sources() -> dict[str, str]:
 
 
 def resolved_code() -> dict[str, str]:
-    """The sources of this stage's own net or data set, with the checksums that stage `resolve` filed."""
-    entry = dict(pairwise(sys.argv)).get("--entry", "")
+    """The checksums that stage `resolve` filed of this stage's own net or data set, and of the user's files."""
+    entry, _ = named_run()
     listed = [path for path in dependencies() if path.startswith(("resolved/", "tuning/"))]
     paths = [Path(path.replace("${item.entry}", entry)) for path in listed]
     contents = [files.read_json(path) for path in paths if path.is_file()]
-    return {f"{PACKAGE}/{name}": checksum for found in contents for name, checksum in found.get("code", {}).items()}
+    ours = {f"{PACKAGE}/{name}": checksum for found in contents for name, checksum in found.get("code", {}).items()}
+    return ours | {name: checksum for found in contents for name, checksum in found.get("sources", {}).items()}
 
 
 def dependencies() -> list[str]:
@@ -97,21 +104,43 @@ def fingerprint(*decisive: object) -> str:
 
 
 def chosen_entry(description: str) -> str:
-    """The entry that a stage was called with: `--entry alexnet`."""
+    """The entry that a stage is for: `--entry alexnet`, or else by its name in DVC."""
+    entry, _ = named_run()
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--entry", required=True)
+    parser.add_argument("--entry", required=not entry, default=entry)
     return parser.parse_args().entry
 
 
 def chosen_run(description: str) -> tuple[str, int]:
-    """The entry and the seed that a stage of one run was called with: `--entry alexnet --seed 0`."""
+    """The entry and the seed that a stage of one run is for: `--entry alexnet --seed 0`, or else by its name in DVC."""
+    entry, seed = named_run()
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--entry", required=True)
-    parser.add_argument("--seed", required=True, type=int)
+    parser.add_argument("--entry", required=not entry, default=entry)
+    parser.add_argument("--seed", required=not seed, default=seed, type=int)
     arguments = parser.parse_args()
     return arguments.entry, arguments.seed
 
 
-def terminate(_signal: int, _frame: FrameType | None) -> None:
-    print("error: terminated; nothing unfinished was kept", file=sys.stderr, flush=True)
-    raise SystemExit(TERMINATED)
+def named_run() -> tuple[str, str]:
+    """The entry and the seed of this stage, empty if it is for none.
+
+    DVC hands a stage's command to a shell as it stands, so that no text of params.yaml may be in it: what the stage is
+    for comes by its name, train@alexnet-0 or tune@alexnet, in the environment. Raises StudyError if the entry is no
+    name.
+    """
+    stage, _, name = os.environ.get("DVC_STAGE", "").partition("@")
+    entry, _, seed = (name, "", "") if stage == "tune" else name.rpartition("-")
+    words = dict(pairwise(sys.argv))
+    entry, seed = words.get("--entry", entry), words.get("--seed", seed)
+    if entry and not re.fullmatch(NAME, entry):
+        raise StudyError(f"{entry!r} cannot be an entry: names are of a-z, 0-9, _, . and -, and begin with a-z or 0-9")
+    return entry, seed
+
+
+def end(number: int, _frame: FrameType | None) -> None:
+    """End the stage, which removes what is half made; soon, too, if a thread of it waits for data that never come."""
+    print(f"error: {SAID[number]}; nothing unfinished was kept", file=sys.stderr, flush=True)
+    last = threading.Timer(orphans.GRACE, os._exit, [128 + number])
+    last.daemon = True
+    last.start()
+    raise SystemExit(128 + number)

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 from ilsvrc_replay import files
@@ -159,7 +160,7 @@ def write(account: Account) -> None:
 def read(path: Path) -> Account | None:
     """An account, if it is there; a damaged one is removed with a warning."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError:
@@ -185,14 +186,21 @@ def warn(error: Exception) -> None:
 
 def provenance() -> dict[str, str]:
     """Tags that say which code and which DVC stage and experiment a run belongs to."""
-    git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root(), capture_output=True, text=True)
     known = {
-        "mlflow.source.git.commit": git.stdout.strip(),
+        "mlflow.source.git.commit": commit(),
         "dvc.stage": os.environ.get("DVC_STAGE"),
         "dvc.exp": os.environ.get("DVC_EXP_NAME"),
         "dvc.rev": os.environ.get("DVC_EXP_BASELINE_REV"),
     }
     return {key: value for key, value in known.items() if value}
+
+
+def commit() -> str:
+    """The commit of the checkout, if git is there to say it."""
+    try:
+        return subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=root(), stderr=DEVNULL, text=True).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def now() -> int:

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ilsvrc_replay import files
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, first_line
 from ilsvrc_replay.params import Study, load_study
 from ilsvrc_replay.runtime import rwlock, tracking
 
 FINE, NOTE, MISSING = "fine", "note", "missing"
-NEEDED_GIB = 2.0  # a study of fourteen small nets with its cache
+LEAST_GIB, ENOUGH_GIB = 0.1, 2.0  # the smallest study, and fourteen small nets with their cache
 TIMEOUT = 5  # seconds for a server to answer
 
 
@@ -54,12 +54,33 @@ def examine(network: bool) -> Iterator[tuple[str, Finding]]:
         "disk": disk,
     }
     for name, check in checks.items():
-        try:
-            yield name, check()
-        except StudyError as error:
-            yield name, Finding(MISSING, str(error))
-        except (PackageNotFoundError, ImportError) as error:
-            yield name, Finding(MISSING, f"not installed ({error}): run `make study`, or pip install -e .")
+        yield name, found(check)
+
+
+def found(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except StudyError as error:
+        return Finding(MISSING, str(error))
+    except (PackageNotFoundError, ImportError) as error:
+        return Finding(MISSING, f"not installed ({error}): run `make study`, or pip install -e .")
+
+
+def check_all_but_gpus(study: Study) -> None:
+    """Raises StudyError with the first thing for want of which `study` would not run, as far as that is known soon."""
+    for check in (lambda: entries(study), python, git, dvc_is_here, lambda: data(study), disk):
+        refuse(found(check))
+
+
+def check_gpus(study: Study) -> None:
+    """Raises StudyError if there is no GPU though the study asks for one."""
+    if study.compute.device == "cuda":  # else torch, which takes seconds to load, is not asked
+        refuse(found(lambda: gpu(study)))
+
+
+def refuse(finding: Finding) -> None:
+    if finding.status == MISSING:
+        raise StudyError(finding.text)
 
 
 def python() -> Finding:
@@ -70,23 +91,34 @@ def python() -> Finding:
 
 
 def git() -> Finding:
+    here = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
+        return Finding(
+            MISSING, "this folder is no git repository, which DVC needs: clone the project, or git init here"
+        )
     if shutil.which("git") is None:
-        return Finding(MISSING, "not installed: DVC's experiments and `replay compare` need it")
+        return Finding(NOTE, "not installed: DVC's experiments and `replay compare` need it")
     if said("git", "rev-parse", "--git-dir") is None:
-        return Finding(MISSING, "this folder is no repository: git clone the project, or git init here")
+        return Finding(MISSING, f"git cannot read this repository: {complaint('git', 'rev-parse', '--git-dir')}")
     if not (said("git", "config", "user.name") and said("git", "config", "user.email")):
         return Finding(NOTE, "no identity; to commit: git config user.name NAME; git config user.email ADDRESS")
     edited = len((said("git", "status", "--porcelain") or "").splitlines())
     return Finding(FINE, f"{edited} files not committed" if edited else "everything is committed")
 
 
-def dvc() -> Finding:
-    from dvc.config import Config, ConfigError
-
+def dvc_is_here() -> Finding:
     if not Path(".dvc").is_dir():
         return Finding(MISSING, "no .dvc here: run from the repository's root")
     if shutil.which("dvc") is None:
         return Finding(MISSING, "the command `dvc` is not found: source .venv/bin/activate")
+    return Finding(FINE, version("dvc"))
+
+
+def dvc() -> Finding:
+    from dvc.config import Config, ConfigError
+
+    if (here := dvc_is_here()).status == MISSING:
+        return here
     if rwlock.is_stale():
         return Finding(MISSING, f"{rwlock.FILE} is what a kill left, and DVC refuses to start: `replay run` mends it")
     try:
@@ -97,7 +129,7 @@ def dvc() -> Finding:
     size = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file()) / 2**20
     remote = config["core"].get("remote")
     kept = f"remote {remote}" if remote else "no remote: results are kept on this machine alone"
-    return Finding(FINE, f"{version('dvc')}, cache {size:,.0f} MiB, {kept}")
+    return Finding(FINE, f"{here.text}, cache {size:,.0f} MiB, {kept}")
 
 
 def torch() -> Finding:
@@ -117,7 +149,7 @@ def torchvision() -> Finding:
         make_torchvision_importable()
         importlib.import_module("torchvision")
     except (ImportError, RuntimeError, AttributeError) as error:
-        return Finding(MISSING, f"{number} does not fit this torch ({str(error).splitlines()[0]}): install its match")
+        return Finding(MISSING, f"{number} does not fit this torch ({first_line(error)}): install its match")
     return Finding(FINE, f"{number}, through compat.py: it is built for another torch")
 
 
@@ -128,7 +160,7 @@ def gpu(study: Study | None) -> Finding:
         names = ", ".join(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
         return Finding(FINE, names)
     if study and study.compute.device == "cuda":
-        return Finding(MISSING, "none, but compute.device is cuda: set it to cpu or auto in params.yaml")
+        return Finding(MISSING, "there is no GPU, but compute.device is cuda: set it to cpu or auto in params.yaml")
     return Finding(FINE, "none, and this study needs none" if study else "none")
 
 
@@ -181,8 +213,10 @@ def mlflow(network: bool) -> Finding:
 
 def disk() -> Finding:
     free = shutil.disk_usage(".").free / 2**30
-    text = f"{free:,.1f} GiB free"
-    return Finding(FINE, text) if free >= NEEDED_GIB else Finding(MISSING, f"{text}: {NEEDED_GIB:g} GiB are needed")
+    text = f"{free:,.1f} GiB of disk free"
+    if free < LEAST_GIB:
+        return Finding(MISSING, f"{text}: make room")
+    return Finding(FINE, text) if free >= ENOUGH_GIB else Finding(NOTE, f"{text}: a study may need {ENOUGH_GIB:g}")
 
 
 def imports(module: str) -> bool:
@@ -190,7 +224,12 @@ def imports(module: str) -> bool:
     return subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True).returncode == 0
 
 
+def complaint(*command: str) -> str:
+    """The last line of a command that fails."""
+    return subprocess.run(command, capture_output=True, text=True).stderr.strip().rpartition("\n")[2]
+
+
 def said(*command: str) -> str | None:
     """The output of a command, None if it fails."""
-    result = subprocess.run(command, capture_output=True, text=True)
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     return result.stdout.strip() if result.returncode == 0 else None

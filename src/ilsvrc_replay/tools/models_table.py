@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
 from torch import nn
 
 from ilsvrc_replay.models.counting import count_depth, count_macs, count_parameters
@@ -62,3 +65,36 @@ def origin(net: nn.Module) -> str:
     """Whose code a net is: the library's name, or "own"."""
     package = type(net).__module__.partition(".")[0]
     return "own" if package == __name__.partition(".")[0] else package
+
+
+def show(console: Console, rows: list[dict[str, Any]]) -> None:
+    """Print these rows, their notes below."""
+    title = "Nets at their published image size; the papers' own figures in brackets"
+    table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+    for name in ("year", "net", "px"):
+        table.add_column(name, no_wrap=True)
+    for name, least in {"depth": 5, "parameters": 11, "GMACs": 6}.items():
+        table.add_column(name, justify="right", min_width=least)  # breaks at the bracket where a terminal is narrow
+    for name in ("code", ""):
+        table.add_column(name, no_wrap=True)
+    notes: dict[str, int] = {}
+    for row in rows:
+        note = str(notes.setdefault(row["differs"], len(notes) + 1)) if row["differs"] else ""
+        table.add_row(
+            str(row["year"] or ""),
+            row["model"],
+            str(row["img_size"]),
+            beside(f"{row['depth']}", row["paper_depth"]),
+            beside(f"{row['param_count']:,}", row["paper_params"]),
+            beside(f"{row['gmacs']:.3f}", row["paper_gmacs"]),
+            row["code"],
+            note,
+        )
+    console.print(table)
+    for note, number in notes.items():
+        console.print(f"{number}  {note}")
+
+
+def beside(measured: str, stated: object) -> str:
+    """A measured figure with the paper's own in brackets, if it has one."""
+    return measured if stated is None else f"{measured} ({stated})"

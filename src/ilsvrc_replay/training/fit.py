@@ -8,10 +8,12 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from pytorch_lightning import Callback
 from torch import nn
 
 from ilsvrc_replay.device import choose_device, enough_memory
@@ -24,10 +26,12 @@ from ilsvrc_replay.models.counting import count_macs, count_parameters
 from ilsvrc_replay.models.initial_weights import materialise, set_dropout
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.run import Compute, Run
-from ilsvrc_replay.training import loop
+from ilsvrc_replay.training import lightning_trainer, outputs
+from ilsvrc_replay.training.callbacks import make_callbacks
+from ilsvrc_replay.training.data import Batches
 from ilsvrc_replay.training.data_parallel import has_batch_norm
-from ilsvrc_replay.training.learner import Learner
-from ilsvrc_replay.training.loop import Callback
+from ilsvrc_replay.training.loop import Loop, Metrics
+from ilsvrc_replay.training.module import Classifier
 from ilsvrc_replay.training.processes import check_same_start, fabric_options
 
 VALIDATED_AT_ONCE = 500  # images; a constant, as the losses of val round by it
@@ -37,26 +41,32 @@ PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}  # by
 
 @dataclass(frozen=True)
 class Job:
-    """A run ready to start. `record` says all that decides its weights, and no time or path."""
+    """A run ready to start, validated after every `interval` steps. `record` says all that decides its weights, and no
+    time or path."""
 
-    learner: Learner
-    training: TrainingBatches
-    validation: OrderedBatches
+    module: Classifier
+    data: Batches
+    interval: int
     compute: Compute
+    callbacks: list[Callback]  # the entry's own
     record: dict[str, Any]
+    world: World = ALONE
 
     @property
     def device(self) -> torch.device:
-        return self.training.labels.device
+        return self.data.device
+
+    def save(self, path: Path | str) -> None:
+        """Write the weights as they are now, safetensors, for an entry's `weights`."""
+        outputs.write_weights(Path(path), self.module.tested)
 
     @property
     def summary(self) -> str:
-        record, recipe = self.record, self.learner.recipe
+        record, recipe = self.record, self.module.recipe
         return (
             f"{record['param_count']:,} parameters, {record['macs'] / 1e6:,.2f} M multiply-adds, compact"
             f" {record['compact']}; recipe {record['recipe_name']}, {record['steps']:,} steps of {recipe.batch_size}"
-            f" images on {record['device']}"
-            + (f", in {self.learner.world.size} processes" if self.learner.world.size > 1 else "")
+            f" images on {record['device']}" + (f", in {self.world.size} processes" if self.world.size > 1 else "")
         )
 
 
@@ -83,39 +93,53 @@ def set_up(run: Run, seed: int, packed: Packed, world: World = ALONE) -> Job:
     images, labels = resident(packed.images("train"), device), packed.labels("train").to(device)
     if recipe.batch_size > len(labels):
         raise StudyError(f"entries.{run.entry}.batch_size is {recipe.batch_size}: there are {len(labels)} images")
+    parts = compute.trainer.get("accumulate_grad_batches", 1)
     check_world(run.entry, net, recipe.batch_size, len(packed.labels("val")), world, device)
+    if recipe.batch_size % (parts * world.size) and parts > 1:
+        raise StudyError(
+            f"compute.trainer.accumulate_grad_batches is {parts}: entries.{run.entry}.batch_size, {recipe.batch_size},"
+            f" is not divisible by it{f' times {world.size} processes' if world.size > 1 else ''}"
+        )
     batches_per_epoch = len(labels) // recipe.batch_size
     intervals = max(CHECKS, math.ceil(recipe.epochs))
     interval = max(1, round(recipe.epochs * batches_per_epoch / intervals))
+    steps = intervals * interval
+    training = TrainingBatches(
+        images,
+        labels,
+        batch_size=recipe.batch_size,
+        interval=batches_per_epoch,
+        seed=seed,
+        view=training_view(recipe, pixels, packed.shape["image_size"], seed, len(labels)),
+        world=world,
+    )
+    validation = OrderedBatches(
+        resident(packed.images("val"), device),
+        packed.labels("val").to(device),
+        batch_size=VALIDATED_AT_ONCE,
+        view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
+        world=world,
+    )
+    if compute.strategy == "fsdp" and recipe.average != "none":
+        raise StudyError(f"entries.{run.entry}.average is {recipe.average}, not possible with fsdp: use ddp")
+    module = Classifier(net, recipe, steps, batches_per_epoch, seed, scaled=compute.precision == "fp16", parts=parts)
     return Job(
-        learner=Learner(net, recipe, intervals * interval, batches_per_epoch, seed, world, device),
-        training=TrainingBatches(
-            images,
-            labels,
-            batch_size=recipe.batch_size,
-            interval=interval,
-            seed=seed,
-            view=training_view(recipe, pixels, packed.shape["image_size"], seed, len(labels)),
-            world=world,
-        ),
-        validation=OrderedBatches(
-            resident(packed.images("val"), device),
-            packed.labels("val").to(device),
-            batch_size=VALIDATED_AT_ONCE,
-            view=test_view(pixels, packed.shape["image_size"], recipe.test_scale),
-            world=world,
-        ),
+        module=module,
+        data=Batches(training, validation, parts),
+        interval=interval,
+        callbacks=make_callbacks(run.callbacks),
         compute=compute,
         record={
             **run.model_dump(exclude={"testing", "weights"}),
             "seed": seed,
             "compact": factor,
             **counts,
-            "steps": intervals * interval,
+            "steps": steps,
             "data": {"name": packed.meta["name"], "sha256": packed.meta["sha256"]},
             "normalisation": {"mean": pixels.mean.tolist(), "std": pixels.std.tolist()},
             "device": device.type,
         },
+        world=world,
     )
 
 
@@ -136,30 +160,35 @@ def check_world(
 def run(job: Job, callbacks: Sequence[Callback] = (), state: dict[str, Any] | None = None) -> nn.Module:
     """Train, from `state` on where there is one; returns the net on the CPU.
 
-    Raises StudyError if the training diverges or does not fit into memory.
+    `state` is what runtime.checkpoint keeps. Raises StudyError if the training diverges or does not fit into memory.
     """
-    learner = job.learner
-    with enough_memory(f"entries.{job.record['entry']}.batch_size, which is {learner.recipe.batch_size}"):
-        to_device(job)
+    with enough_memory(f"entries.{job.record['entry']}.batch_size, which is {job.module.recipe.batch_size}"):
+        for library in ("lightning_fabric", "pytorch_lightning"):  # advice on what `compute` has decided
+            logging.getLogger(library).setLevel(logging.WARNING)
+            warnings.filterwarnings("ignore", module=library)
+        if job.compute.engine == "trainer":
+            precision, settings = PRECISIONS[job.compute.precision], (job.interval, job.compute, job.world)
+            everyone = [*job.callbacks, *callbacks]
+            return lightning_trainer.train(job.module, job.data, *settings, precision, everyone, state).eval()
+        loop = start(job, callbacks)
         if state:
-            learner.restore(state)
+            loop.restore(state)
             del state
-        check_same_start(learner.step, learner.world)
-        loop.train(learner, job.training, job.validation, callbacks)
-    return learner.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()
+        check_same_start(loop.global_step, job.world)
+        loop.fit()
+    return job.module.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()
 
 
-def to_device(job: Job) -> None:
-    """Make the job's net ready to train on its device and, of several processes, together with the others."""
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="lightning_fabric")  # advice on what `compute` has decided
+def start(job: Job, callbacks: Sequence[Callback] = ()) -> Loop:
+    """The project's loop with the job's net ready to train on its device and, of several processes, with the others."""
     torch.use_deterministic_algorithms(job.compute.deterministic)
     if job.compute.deterministic:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # or else cuBLAS refuses
     fabric = Fabric(
         accelerator=job.device.type,
         precision=PRECISIONS[job.compute.precision],
-        **fabric_options(job.compute, job.learner.world),
+        loggers=Metrics(),
+        **fabric_options(job.compute, job.world),
     )
     fabric.launch()
-    job.learner.set_up(fabric, scaled=job.compute.precision == "fp16")
+    return Loop(fabric, job.module, job.data, job.interval, [*job.callbacks, *callbacks])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +32,7 @@ def make_optimizer(recipe: Recipe, net: nn.Module, fused: bool = True) -> torch.
     return torch.optim.SGD(net.parameters(), momentum=recipe.momentum, nesterov=nesterov, fused=fused, **options)
 
 
-class Average:
+class Average(nn.Module):
     """A copy of `net`, `module`, whose weights `update` moves towards the net's own.
 
     ema: a moving average as TensorFlow's, whose decay starts low so that a short training forgets its start too.
@@ -43,6 +42,7 @@ class Average:
     """
 
     def __init__(self, net: nn.Module, kind: str) -> None:
+        super().__init__()
         self.module = copy.deepcopy(net).requires_grad_(False)
         self.weight = {"ema": ema_weight, "polyak": mean_weight}[kind]
         self.updates = 0
@@ -58,12 +58,11 @@ class Average:
                 average.copy_(new)
         self.updates += 1
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"updates": self.updates, "module": self.module.state_dict()}
+    def get_extra_state(self) -> int:
+        return self.updates
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.updates = state["updates"]
-        self.module.load_state_dict(state["module"])
+    def set_extra_state(self, state: int) -> None:
+        self.updates = state
 
 
 def tensors(net: nn.Module) -> list[Tensor]:

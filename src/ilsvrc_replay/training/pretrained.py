@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ilsvrc_replay import files
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, first_line, memory_is_short
 from ilsvrc_replay.models import library_weights, registry
 from ilsvrc_replay.models.counting import count_macs, count_parameters
 from ilsvrc_replay.models.library_weights import LibraryWeights
@@ -33,11 +32,13 @@ def set_up(run: Run, seed: int, packed: Packed) -> tuple[dict[str, Tensor], dict
         library_weights.check_classes(run.weights.name, packed.meta["classes"])
         shape |= {"image_size": found.image_size}
     net, factor = registry.build_net(run.net, shape)
-    path = locate(found) if found else Path(run.weights.name).expanduser()
-    weights = library_weights.state_of(found.load(str(path))) if found else read(path)
+    path = locate(found) if found else files.path_of(run.weights.name).expanduser()
     checksum = files.sha256(path)
-    if checksum != (run.weights.sha256 or checksum):
+    if found:
+        check_original(found, path, checksum)
+    elif checksum != run.weights.sha256:
         raise StudyError(f"weights {run.weights.name} were replaced after stage resolve had read them: run again")
+    weights = library_weights.state_of(found.load(str(path))) if found else read(path)
     refit(net.state_dict(), weights, run)
     record = {
         **run.model_dump(exclude={"testing"}),
@@ -76,17 +77,26 @@ def refit(expected: dict[str, Tensor], weights: dict[str, Tensor], run: Run) -> 
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The state dict in a file. Raises StudyError if it is none."""
+    """The state dict in a file. Raises StudyError if it is none, or a pickle of more than tensors and plain values, as
+    reading it could run any code."""
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with files.open_file(path) as file:
+            stored = path.suffix == ".safetensors"
+            content = load_file(path) if stored else torch.load(file, map_location="cpu", weights_only=True)
+    except StudyError as error:
+        raise StudyError(f"weights {error}") from None
+    except Exception as error:  # of many types; torch's text says how to read the file all the same
+        if memory_is_short(error):
+            raise
+        raise StudyError(
+            f"weights {path} are damaged, or hold more than tensors, and are not read: save the net's state_dict()"
+        ) from None
+    if isinstance(content, dict):
         content = content.get("state_dict", content.get("model", content))
-        return {name: tensor.contiguous() for name, tensor in content.items()}
-    except FileNotFoundError:
-        raise StudyError(f"weights {path}: there is no such file") from None
-    except Exception as error:  # safetensors', torch's, or one of pickle's many
-        raise StudyError(f"weights {path} are no state dict: {str(error).splitlines()[0]}") from None
+    tensors = content.items() if isinstance(content, dict) else [("", content)]
+    if not all(name and isinstance(name, str) and isinstance(value, Tensor) for name, value in tensors):
+        raise StudyError(f"weights {path} are no state dict, which is tensors by name")
+    return {name: tensor.contiguous() for name, tensor in tensors}
 
 
 def locate(found: LibraryWeights) -> Path:
@@ -94,19 +104,31 @@ def locate(found: LibraryWeights) -> Path:
     return locate_on_hub(found) if found.repository else locate_of_torch(found)
 
 
+def check_original(found: LibraryWeights, path: Path, checksum: str) -> None:
+    """Raises StudyError unless the file is the one that the study names by the start of its sha256: a publisher may put
+    another in its place."""
+    if not found.sha256:
+        raise StudyError(
+            f"weights {found.library}/{found.model} may be replaced by their publisher: name this file of theirs,"
+            f" weights: {found.library}/{found.model}@{checksum[:12]}"
+        )
+    if not checksum.startswith(found.sha256):
+        raise StudyError(
+            f"{path} is not the file that the study names, or damaged: its sha256 starts with {checksum[:12]}, not with"
+            f" {found.sha256}; delete it to fetch it again, or name this one"
+        )
+
+
 def locate_of_torch(found: LibraryWeights) -> Path:
-    """In torch.hub's cache. The file's name holds the start of its sha256. Raises StudyError if that differs."""
+    """In torch.hub's cache."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / found.file
-    prefix = re.search(r"-([0-9a-f]{8,})\.", found.file)[1]
     if not path.is_file():
         probe(found, path)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            torch.hub.download_url_to_file(found.address, str(path), prefix, progress=False)
+            torch.hub.download_url_to_file(found.address, str(path), found.sha256, progress=False)
         except (OSError, RuntimeError) as error:
             raise StudyError(f"{found.address} could not be fetched: {error}") from None
-    elif not files.sha256(path).startswith(prefix):
-        raise StudyError(f"{path} is damaged: its sha256 does not start with {prefix}; delete it")
     return path
 
 
@@ -121,7 +143,7 @@ def locate_on_hub(found: LibraryWeights) -> Path:
     try:
         return Path(hf_hub_download(found.repository, found.file))
     except Exception as error:  # requests', httpx's or the hub's own, by its version
-        raise StudyError(f"{found.address} could not be fetched: {str(error).splitlines()[0]}") from None
+        raise StudyError(f"{found.address} could not be fetched: {first_line(error)}") from None
 
 
 def probe(found: LibraryWeights, place: Path) -> None:

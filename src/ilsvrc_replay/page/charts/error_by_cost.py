@@ -47,7 +47,7 @@ def chart(results: Results) -> Chart:
         options={key: name for key, (*_, name) in COSTS.items()},
         label="Chart: top-1 error against cost. Tab goes through its points.",
         caption=Markup(
-            "Counted on the nets as they are trained here, at this width and image size, on a logarithmic scale. Down"
+            "Counted on the nets as they are tested here, at their width and image size, on a logarithmic scale. Down"
             " and left is better; bars are of 95&#8239;% confidence.{by_protocol}"
         ).format(by_protocol=results.by_protocol),
         figures={f"error-by-{key}": drawn for key, drawn in specs.items()},

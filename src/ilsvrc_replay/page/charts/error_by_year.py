@@ -94,7 +94,9 @@ def views(results: Results) -> list[View]:
     note = f"Measured top-5 errors are not drawn: with {results.classes} classes they say nothing."
     top5 = View("top5", "top-5", "top-5 error, %", note if few else "")
     top1 = View("top1", "top-1", "top-1 error, %", "The famous headlines are top-5 errors and do not stand here.")
-    if first is None or not first[f"{measure.replace('-', '')}_err"]:
+    if first is None:
+        return [View("top5", "top-5", "top-5 error, %", "No net of this study has a year in that history.")]
+    if not first[f"{measure.replace('-', '')}_err"]:
         return [top5, top1]
     relative = View(
         "relative",
@@ -106,7 +108,8 @@ def views(results: Results) -> list[View]:
 
 
 def curve(results: Results, view: View) -> Curve:
-    """The curve in one view, by all protocols of the board; of the nets measured here, those of the steps are named."""
+    """The curve in one view, by all protocols of the board; of the nets measured here, those of the steps are named, or
+    all where there are none."""
     board, rows, few = results.board, results.rows, results.classes < ENOUGH_CLASSES
     first = first_net(rows)
     where = positions(rows)
@@ -191,7 +194,8 @@ def series_here(row: Row) -> str:
 
 
 def measured(board: dict[str, Any], where: dict[str, float], view: str, first: Row | None, measure: str) -> list[Row]:
-    """The errors measured here, with their intervals; nets of the steps have a name, and an `order` in the line."""
+    """The errors measured here, with their intervals; nets of the steps have a name, or all nets where there are none,
+    and an `order` in the line."""
     found = []
     for row in board["rows"]:
         if row["entry"] not in where:
@@ -208,7 +212,7 @@ def measured(board: dict[str, Any], where: dict[str, float], view: str, first: R
         text = f"{row['entry']}: {error:.2f} % ({low:.2f} to {high:.2f}) {measure[:3]}-{measure[3]} error, "
         text += f"{row['images']:,} test images of {row['dataset']}, {row['kind']}, {row['protocol']}"
         text += f"; {error / base:.2f} of {first['entry']}'s" if view == "relative" else ""
-        name = row["entry"] if "order" in more else ""
+        name = row["entry"] if "order" in more or not board["steps"] else ""
         values = point(where[row["entry"]], error / base, series_here(row), name, text, **more)
         found.append(values | {"low": low / base, "high": high / base})
     return found

@@ -60,11 +60,11 @@ def torchvision_batches(folder: Path, job: fit.Job, pixels: Pixels) -> Iterator[
     from torchvision.datasets import ImageFolder
     from torchvision.transforms import v2
 
-    flip = [v2.RandomHorizontalFlip()] if job.learner.recipe.flip else []
+    flip = [v2.RandomHorizontalFlip()] if job.module.recipe.flip else []
     data = ImageFolder(str(folder / "train"), v2.Compose([*flip, v2.PILToTensor()]))
     loader = DataLoader(
         data,
-        job.learner.recipe.batch_size,
+        job.module.recipe.batch_size,
         shuffle=True,
         drop_last=True,
         num_workers=WORKERS,
@@ -86,7 +86,7 @@ def timm_batches(folder: Path, job: fit.Job, pixels: Pixels) -> Iterator[Batch]:
     loader = create_loader(
         data,
         (3, SIDE, SIDE),
-        job.learner.recipe.batch_size,
+        job.module.recipe.batch_size,
         is_training=True,
         mean=pixels.mean.tolist(),
         std=pixels.std.tolist(),
@@ -94,7 +94,7 @@ def timm_batches(folder: Path, job: fit.Job, pixels: Pixels) -> Iterator[Batch]:
         persistent_workers=True,
         pin_memory=job.device.type == "cuda",
         device=job.device,
-        **(flip if job.learner.recipe.flip else {"no_aug": True}),
+        **(flip if job.module.recipe.flip else {"no_aug": True}),
     )
     for images, labels in endless(loader):
         yield images.contiguous(memory_format=torch.channels_last), labels

@@ -86,7 +86,7 @@ def against_loaders(study: Study, entry: str, jpegs: Path, seconds: float, round
     packed = packed_data.load(jpegs / "packed")
     job = fit.set_up(resolve(study, entry), study.seeds[0], packed)
     architecture = registry.find(job.record["net"]["architecture"])
-    pixels = input_scale.pixels_for(job.learner.net, architecture, packed, job.device)
+    pixels = input_scale.pixels_for(job.module.net, architecture, packed, job.device)
     taken = []
     for _ in range(rounds):
         speeds = {"project": stepping.real_loop(job, seconds)}
@@ -137,7 +137,7 @@ def described(study: Study, job: fit.Job, packed: Packed) -> dict[str, Any]:
         "width": job.record["net"]["width"],
         "compact": job.record["compact"],
         "param_count": job.record["param_count"],
-        "batch_size": job.learner.recipe.batch_size,
+        "batch_size": job.module.recipe.batch_size,
         "data": packed.meta["name"],
         "image_size": packed.shape["image_size"],
         "device": job.device.type,
@@ -159,7 +159,7 @@ def hardware(seconds: float, rounds: int) -> dict[str, Any]:
 
 def cpu_model() -> str:
     with suppress(OSError):
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
         if found:
             return found[1].strip()
     return platform.machine()
@@ -171,12 +171,12 @@ def forget_peak(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats(device)
     else:
         with suppress(OSError):  # where Linux does not allow it, the peak is that of the process' whole life
-            Path("/proc/self/clear_refs").write_text("5")
+            Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
 def peak_memory(device: torch.device) -> int:
     """In MiB: what tensors took on a GPU at most; without one, the process with its libraries."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 2**20)
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return round(int(re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)[1]) / 2**10)

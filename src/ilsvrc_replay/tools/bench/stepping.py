@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +14,8 @@ import torch
 
 from ilsvrc_replay.runtime.checkpoint import Checkpoint
 from ilsvrc_replay.runtime.progress import Progress
-from ilsvrc_replay.training import fit, loop
-from ilsvrc_replay.training.learner import Batch
+from ilsvrc_replay.training import fit
+from ilsvrc_replay.training.module import Batch
 from ilsvrc_replay.training.optimizers import make_optimizer
 
 WARM_UP, LEAST = 3, 3  # steps: before the clock starts at the most, and on the clock at the least
@@ -64,14 +65,14 @@ class Clock:
 
 def real_loop(job: fit.Job, seconds: float) -> Speed:
     """The training as a stage runs it, with those who watch it, without start-up and validation."""
-    fit.to_device(job)
-    clock = Clock(job.learner.recipe.batch_size, seconds, job.device)
+    clock = Clock(job.module.recipe.batch_size, seconds, job.device)
     progress, checkpoint = Progress(job.record["entry"]), Checkpoint(Path())
     progress.moving, checkpoint.kept = False, math.inf  # they look at the time as in a stage, and do nothing
-    job.training.interval = FOREVER
-    job.learner.step = 0  # or else the rate would have come to its end
-    loop.take_steps(job.learner, timed(job.training, clock), [progress, checkpoint])
-    job.learner.losses.clear()
+    loop = fit.start(replace(job, interval=FOREVER), [progress, checkpoint])
+    job.data.training.interval = loop.max_steps = FOREVER
+    job.module.step = 0  # or else the rate would have come to its end
+    loop.take_steps(timed(job.data.training, clock))
+    job.module.losses.clear()
     return clock.speed
 
 
@@ -87,13 +88,13 @@ def timed(batches: Iterable[Batch], clock: Clock) -> Iterator[Batch]:
 
 def resident_batch(job: fit.Job, seconds: float) -> Speed:
     """The bare step on one batch that lies ready: what no loop around the same net can surpass."""
-    batch = next(iter(job.training))
+    batch = next(iter(job.data.training))
     return fed(job, repeat(batch), seconds)
 
 
 def fed(job: fit.Job, batches: Iterable[Batch], seconds: float, warm_up: int = WARM_UP) -> Speed:
     """The bare step on `batches`, which never end."""
-    clock = Clock(job.learner.recipe.batch_size, seconds, job.device, warm_up)
+    clock = Clock(job.module.recipe.batch_size, seconds, job.device, warm_up)
     step = bare_steps(job, iter(batches))
     while True:
         clock.before_step()
@@ -104,19 +105,19 @@ def fed(job: fit.Job, batches: Iterable[Batch], seconds: float, warm_up: int = W
 
 def bare_steps(job: fit.Job, batches: Iterator[Batch]) -> Iterator[None]:
     """Forward, loss, backward and optimiser step in the job's precision, once for each batch, and nothing else."""
-    learner, device, precision = job.learner, job.device, job.compute.precision
-    net = learner.net.to(device, memory_format=torch.channels_last).train()
-    optimizer = make_optimizer(learner.recipe, net)
+    module, device, precision = job.module, job.device, job.compute.precision
+    net = module.net.to(device, memory_format=torch.channels_last).train()
+    optimizer = make_optimizer(module.recipe, net)
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
     kind = torch.float16 if precision == "fp16" else torch.bfloat16
     for images, labels in batches:
         optimizer.zero_grad()
         with torch.autocast(device.type, kind, enabled=precision != "fp32"):
-            _, loss = learner.loss(net(images), labels)
+            _, loss = module.loss(net(images), labels)
         scaler.scale(loss).backward()
-        if learner.recipe.clip:
+        if module.recipe.clip:
             scaler.unscale_(optimizer)
-            torch.nn.utils.clip_grad_norm_(net.parameters(), learner.recipe.clip)
+            torch.nn.utils.clip_grad_norm_(net.parameters(), module.recipe.clip)
         scaler.step(optimizer)
         scaler.update()
         yield

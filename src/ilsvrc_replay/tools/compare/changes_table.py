@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from rich import box
@@ -38,16 +38,22 @@ def params(before: Side, after: Side) -> list[str]:
         return [f"not kept in {missing}: made by an earlier version"]
     found = changes.params(before.params, after.params)
     found += changes.behind(before.runs or {}, after.runs or {}, {key for key, *_ in found})
-    return [f"{key}  {word(old)} → {word(new)}" for key, old, new in found] or ["no difference"]
+    entries = before.params["entries"] | after.params["entries"]
+    return [line(key, old, new, entries) for key, old, new in found] or ["no difference"]
 
 
-def word(value: object) -> str:
-    """A value of params.yaml; a whole entry is not spelt out."""
-    return "(none)" if value is None else f"({value['architecture']})" if is_entry(value) else str(value)
-
-
-def is_entry(value: object) -> bool:
-    return isinstance(value, dict) and "architecture" in value
+def line(key: str, old: object, new: object, entries: Collection[str]) -> str:
+    """What changed; an entry that is new or gone is told by its net alone."""
+    name = key.removeprefix("entries.")
+    words = [
+        "(none)"
+        if value is None
+        else f"({value.get('architecture', name)})"
+        if isinstance(value, dict) and name in entries
+        else str(value)
+        for value in (old, new)
+    ]
+    return f"{key}  {' → '.join(words)}"
 
 
 def scope(rows: list[dict[str, Any]]) -> str:

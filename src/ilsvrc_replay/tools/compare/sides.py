@@ -10,13 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leaderboard import wrong_images
 from ilsvrc_replay.leaderboard.board import PARAMS_FILE, RUNS_FILE
-from ilsvrc_replay.params import load_study
+from ilsvrc_replay.params import load_study, parse
 
 WORKSPACE = "workspace"
 NO_EXPERIMENTS = ("apply", "celery", "exec", "stash", "temp")  # what else DVC keeps under refs/exps
@@ -55,9 +52,9 @@ def find(name: str) -> Side:
     if content is None:
         raise StudyError(f"{name} holds no params.yaml: it is no state of a study")
     try:
-        params = YAML(typ="safe", pure=True).load(content.decode())
+        params = parse(content.decode())
         params["study"]
-    except (YAMLError, UnicodeDecodeError, KeyError, TypeError):
+    except (StudyError, UnicodeDecodeError, KeyError, TypeError):
         raise StudyError(f"params.yaml of {name} cannot be read") from None
     return of_state(name, read, params)
 

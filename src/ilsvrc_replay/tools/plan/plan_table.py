@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from ilsvrc_replay.tools.plan.schedule import Plan
+from ilsvrc_replay.tools.plan.estimate import Plan
 
 
 def show(console: Console, plan: Plan) -> None:

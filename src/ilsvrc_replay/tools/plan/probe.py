@@ -53,10 +53,10 @@ def probe(study: Study, entry: str, seconds: float) -> Probe:
     device = choose_device(run.compute)
     measure.forget_peak(device)
     job = fit.set_up(run, seed, packed) if run.recipe else None
-    net = job.learner.net if job else untrained(run, seed, packed)
+    net = job.module.net if job else untrained(run, seed, packed)
     build_s = time.perf_counter() - begun
-    steps = job.learner.steps if job else 0
-    validations = steps // job.training.interval if job else 0
+    steps = job.module.steps if job else 0
+    validations = steps // job.interval if job else 0
     speed = stepping.real_loop(job, seconds).images_per_s if job else math.inf
     pixels = input_scale.pixels_for(net, registry.find(run.net.architecture), packed, device)
     scale = run.recipe.test_scale if run.recipe else 1.0

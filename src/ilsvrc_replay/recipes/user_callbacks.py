@@ -1,0 +1,74 @@
+"""The callbacks that params.yaml names: whether they are there, and the files of the checkout that they are made of.
+
+Nothing is imported for it: Lightning takes seconds, and stage `resolve` runs at every call.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import sys
+from collections.abc import Iterable
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.files import sha256
+from ilsvrc_replay.recipes.fingerprints import PACKAGE
+
+
+def sources_of(callbacks: Iterable[str]) -> dict[str, str]:
+    """The checksums of the files in the current folder that classes, by their dotted paths, are made of, with those
+    that they import; by their paths there. Raises StudyError if there is no such module or class."""
+    found: dict[str, str] = {}
+    for path in callbacks:
+        module, _, name = path.rpartition(".")
+        file = locate(module)
+        if file is None:
+            raise StudyError(f"callbacks: {path}: there is no module {module}, neither installed nor in {Path.cwd()}")
+        known = names(ast.parse(file.read_text(encoding="utf-8")))
+        if name not in known and "*" not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise StudyError(f"callbacks: {module} has no {name}" + (f"; did you mean {near[0]}?" if near else ""))
+        found |= {str(own.relative_to(Path.cwd())): sha256(own) for own in sources(file)}
+    return dict(sorted(found.items()))
+
+
+def locate(module: str) -> Path | None:
+    """The file of a module that is installed or lies in the current folder."""
+    folders: list[str] | None = [*sys.path, str(Path.cwd())]
+    spec = None
+    for end, _ in enumerate(parts := module.split("."), 1):
+        spec = PathFinder.find_spec(".".join(parts[:end]), folders) if folders else None
+        folders = list(spec.submodule_search_locations or []) if spec else None
+    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+
+
+def sources(file: Path) -> set[Path]:
+    """A file and those that it imports, by one another, as far as they are the user's own in the current folder."""
+    found: set[Path] = set()
+    waiting = [file.resolve()]
+    while waiting:
+        path = waiting.pop()
+        inside = path.is_relative_to(Path.cwd()) and not path.is_relative_to(PACKAGE.resolve())
+        if path in found or not inside or "site-packages" in path.parts:
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            imported += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            waiting += [other.resolve() for name in imported if (other := locate(name))]
+    return found
+
+
+def names(tree: ast.Module) -> list[str]:
+    """What a module binds at its top level."""
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            found.append(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found += [alias.asname or alias.name for alias in node.names]
+        elif isinstance(node, ast.Assign):
+            found += [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return found

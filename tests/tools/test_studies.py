@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ilsvrc_replay.tools import studies
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / studies.FOLDER, studies.FOLDER)
+    return tmp_path
+
+
+def test_no_edit_is_ever_lost(checkout: Path) -> None:
+    assert studies.put_in_place("quick") is None
+    study = studies.PARAMS.read_text()
+    for number, name in enumerate(["params.yaml.before", "params.yaml.before.2", "params.yaml.before.3"]):
+        studies.PARAMS.write_text(f"{study}# edit {number}\n")
+        for _ in range(2):  # kept once
+            assert studies.put_in_place("miniature") == Path(name)
+            shutil.copy(name, studies.PARAMS)
+    kept = sorted(checkout.glob("params.yaml.before*"))
+    assert [path.read_text()[-2] for path in kept] == ["0", "1", "2"]
+    studies.put_in_place("quick")
+    assert studies.put_in_place("miniature") is None, "no edit, nothing to keep"
+
+
+def test_what_is_kept_is_none_of_gits() -> None:
+    for name in ("params.yaml.before", "params.yaml.before.2"):
+        subprocess.check_call(["git", "check-ignore", "-q", name], cwd=ROOT)
+
+
+def test_every_study_says_what_it_is(checkout: Path) -> None:
+    known = studies.known()
+    assert known.keys() == {path.stem for path in studies.FOLDER.glob("*.yaml")}
+    assert all(what.endswith((".", "?")) and 20 < len(what) < 300 for what in known.values()), known
+    assert known["miniature"].startswith("The whole machinery in about a minute, without any network")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("# One 8.75 % of\n# it. Two.\nstudy: x", "One 8.75 % of it."), ("study: x\n# no header", ""), ("#Why?", "Why?")],
+)
+def test_a_sentence_ends_at_its_stop(text: str, sentence: str) -> None:
+    assert studies.first_sentence(text) == sentence
+
+
+def test_the_command_lists_them() -> None:
+    said = subprocess.check_output(["replay", "use"], cwd=ROOT, text=True, env=os.environ)
+    assert "The whole machinery in about a minute" in said

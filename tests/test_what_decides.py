@@ -293,17 +293,17 @@ def test_the_arguments_and_the_source_of_a_callback_decide_what_its_entry_trains
     source = clone.folder / "my_callbacks.py"
     source.write_text("from pytorch_lightning import Callback\n\n\n" + IDLE)
     clone.set("entries.alexnet.callbacks", {"my_callbacks.Idle": {"value": 1}})
-    assert "resolved/tune/alexnet.json" in waiting(clone)
+    assert "tuning/alexnet/run.json" in waiting(clone)
     clone.run("dvc", "repro", "train@alexnet-0")
     record = json.loads((clone.folder / "runs/alexnet-0/training.json").read_text())
     assert record["callbacks"] == {"my_callbacks.Idle": {"value": 1}}
     assert "alexnet" not in waiting(clone)
     clone.set("entries.alexnet.callbacks", {"my_callbacks.Idle": {"value": 2}})
-    assert "resolved/tune/alexnet.json" in waiting(clone)
+    assert "tuning/alexnet/run.json" in waiting(clone)
     clone.set("entries.alexnet.callbacks", {"my_callbacks.Idle": {"value": 1}})
     assert "alexnet" not in waiting(clone)
     source.write_text(source.read_text() + "\n# edited\n")
-    assert "resolved/tune/alexnet.json" in waiting(clone)
+    assert "tuning/alexnet/run.json" in waiting(clone)
     assert "zfnet" not in waiting(clone)
     source.unlink()
 
@@ -312,8 +312,10 @@ IDLE = "class Idle(Callback):\n    def __init__(self, value):\n        self.valu
 
 
 def waiting(clone: Clone) -> str:
-    """What `dvc status` says of the nets' trainings, after stage resolve."""
+    """What `dvc status` says of the nets' trainings, after stages resolve and tune."""
     clone.run("python", "pipelines/resolve.py")
+    for net in NETS:
+        clone.run("python", "pipelines/tune.py", "--entry", net)
     return clone.run("dvc", "status", *(f"train@{net}-0" for net in NETS))
 
 

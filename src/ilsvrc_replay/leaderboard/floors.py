@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,26 @@ from ilsvrc_replay.evaluation.protocols import tested_on
 from ilsvrc_replay.statistics.intervals import error_with_interval
 
 AT_CHANCE = "did not leave chance"
+
+
+SPLITS = {"test": "test", "val": "validation", "train": "training"}
+
+
+def images_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Which images rows of a board were measured on, such as "10,000 test images"."""
+    most: dict[str, int] = {}
+    for row in rows:
+        split = tested_on(row["protocol"])[0]
+        most[split] = max(most.get(split, 0), row["images"])
+    return " and ".join(f"{count:,} {SPLITS[split]} images" for split, count in most.items())
+
+
+def linear_errors(rows: Sequence[Mapping[str, Any]], baseline: Mapping[str, Any]) -> str:
+    """The linear classifier's top-1 error on the images of `rows`, "15.27 %"; of several kinds of images, on each."""
+    errors = {tested_on(row["protocol"])[0]: f"{linear_error(baseline, row['protocol']):.2f} %" for row in rows}
+    if len(errors) == 1:
+        return next(iter(errors.values()))
+    return " and ".join(f"{error} on the {SPLITS[split]} images" for split, error in errors.items())
 
 
 def linear_error(baseline: Mapping[str, Any], protocol: str) -> float:

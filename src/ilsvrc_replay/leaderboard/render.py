@@ -10,7 +10,7 @@ from ilsvrc_replay import files, search
 from ilsvrc_replay.evaluation.protocols import TRAINING, VALIDATION, tested_on
 from ilsvrc_replay.leaderboard import steps, tunings
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, PARAMS_FILE, RUNS_FILE, STEP_COLUMNS, Board, Row
-from ilsvrc_replay.leaderboard.floors import shortfall
+from ilsvrc_replay.leaderboard.floors import images_of, linear_errors, shortfall
 from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import Run
@@ -42,11 +42,10 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
         "|---:|---|---|---:|---:|---:|---:|---|---:|---:|---:|---:|",
         *(markdown_row(row) for row in rows),
         "",
-        f"Measured on the {baseline['images']:,} test images of {study.dataset.name}, or the first N of them where a"
-        f" protocol ends in @N; `{TRAINING}` are what the net was trained on{held_out}. On the test images, guessing"
-        f" has an error of {baseline['chance_top1_err']:.1f} % and a linear classifier ({baseline['linear']}) of"
-        f" {baseline['linear_top1_err']:.2f} %; top-5 {baseline['chance_top5_err']:.1f} %"
-        f" and {baseline['linear_top5_err']:.2f} %.",
+        f"Measured on {images_of(rows)} of {study.dataset.name}, the first N of them where a protocol ends in @N;"
+        f" `{TRAINING}` are what the net was trained on{held_out}. On them, guessing has an error of"
+        f" {baseline['chance_top1_err']:.1f} % and a linear classifier ({baseline['linear']}) of"
+        f" {linear_errors(rows, baseline)}{of_five(rows, baseline)}.",
         f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson for one seed, over seeds for several.",
         *tunings.sentences(board.tuning, study),
         *reductions(study, rows),
@@ -61,6 +60,13 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
         "Made by `dvc repro`; a single row's net by `dvc repro train@ENTRY-SEED`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def of_five(rows: list[Row], baseline: dict[str, Any]) -> str:
+    """The top-5 errors of both, which are known of test images."""
+    if any(tested_on(row["protocol"])[0] != "test" for row in rows):
+        return ""
+    return f"; top-5 {baseline['chance_top5_err']:.1f} % and {baseline['linear_top5_err']:.2f} %"
 
 
 def reductions(study: Study, rows: list[Row]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 
 from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.leaderboard.floors import linear_error
+from ilsvrc_replay.leaderboard.floors import images_of, linear_error, linear_errors
 from ilsvrc_replay.page import columns
 from ilsvrc_replay.page.chart import Chart, Results, Spec
 from ilsvrc_replay.page.charts import CHARTS
@@ -45,6 +45,8 @@ def render(results: Results, claims: list[Row], weights: dict[str, str], drawn: 
         study=study.study,
         dataset=study.dataset.name,
         board=results.board,
+        tested_on=images_of(rows),
+        linear=linear_errors(rows, results.board["baseline"]),
         classes=results.classes,
         nets=len({row["entry"] for row in rows if row["kind"] == "single"}),
         protocol_options=columns.protocols(study, rows),

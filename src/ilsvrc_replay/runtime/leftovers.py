@@ -42,4 +42,4 @@ def recorded() -> Iterator[Path]:
 def names() -> set[str]:
     """All stages of dvc.yaml as it stands, with params.yaml."""
     listing = [sys.executable, "-m", "dvc", "stage", "list", "--name-only"]
-    return set(subprocess.check_output(listing, text=True).splitlines())
+    return set(subprocess.check_output(listing, encoding="utf-8").splitlines())

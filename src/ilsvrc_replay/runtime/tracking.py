@@ -198,7 +198,8 @@ def provenance() -> dict[str, str]:
 def commit() -> str:
     """The commit of the checkout, if git is there to say it."""
     try:
-        return subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=root(), stderr=DEVNULL, text=True).strip()
+        head = ["git", "rev-parse", "HEAD"]
+        return subprocess.check_output(head, cwd=root(), stderr=DEVNULL, encoding="utf-8").strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
 

@@ -226,7 +226,7 @@ def imports(module: str) -> bool:
 
 def complaint(*command: str) -> str:
     """The last line of a command that fails."""
-    return subprocess.run(command, capture_output=True, text=True).stderr.strip().rpartition("\n")[2]
+    return subprocess.run(command, capture_output=True, encoding="utf-8").stderr.strip().rpartition("\n")[2]
 
 
 def said(*command: str) -> str | None:

@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ilsvrc_replay.leaderboard.floors import images_of, linear_errors
 from ilsvrc_replay.leaderboard.render import published_single
 from ilsvrc_replay.params import Study
 
@@ -16,9 +17,9 @@ from ilsvrc_replay.params import Study
 def show(console: Console, study: Study, board: dict[str, Any], folder: Path) -> None:
     """Print the `board` of `folder`/leaderboard.json. Columns in which all rows agree are left out, so that the table
     fits 80 columns."""
-    baseline = board["baseline"]
+    baseline, rows = board["baseline"], board["rows"]
     table = Table(
-        title=f"Study {study.study}: top-1 error on {baseline['images']:,} images of {study.dataset.name}",
+        title=f"Study {study.study}: top-1 error on {images_of(rows)} of {study.dataset.name}",
         box=box.SIMPLE_HEAD,
         padding=0,
         pad_edge=False,
@@ -41,7 +42,7 @@ def show(console: Console, study: Study, board: dict[str, Any], folder: Path) ->
     console.print(table)
     console.print(
         f"On the same images guessing has an error of {baseline['chance_top1_err']:.1f} %, a linear classifier of"
-        f" {baseline['linear_top1_err']:.2f} %.\n"
+        f" {linear_errors(rows, baseline)}.\n"
         "* published ImageNet errors, top-1 / top-5 of one net and top-5 of the famous ensemble: compare their order,"
         " not their size\n"
         f"Files: {folder}/leaderboard.md, .csv and .json; to look at in a browser: {folder}/index.html"

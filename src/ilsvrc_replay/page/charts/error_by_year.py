@@ -11,6 +11,7 @@ import altair as alt
 from markupsafe import Markup
 
 from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.leaderboard.floors import images_of
 from ilsvrc_replay.page.chart import Chart, Results
 from ilsvrc_replay.page.drawing import BLUE, INK, VERMILLION, names, of_protocol, spec, table, wide
 from ilsvrc_replay.page.label_placement import SIZES, Rectangle, along, around, attach
@@ -69,10 +70,11 @@ def caption(results: Results) -> Markup:
         "<b>Three kinds of figures that must not be mixed up.</b> Diamonds are the famous headlines: <em>ensembles</em>"
         " of several nets and many crops, on the <em>hidden test set</em> of ImageNet; a line joins each year's winner."
         " Triangles are the papers' own errors of <em>one net</em>, on ImageNet's <em>validation set</em>. Both were"
-        " published. Circles were measured here, on the test images of {dataset}, with bars of 95&#8239;% confidence"
+        " published. Circles were measured here, on {images} of {dataset}, with bars of 95&#8239;% confidence"
         "{squares}; a thin line joins the steps of the history that are judged below.{by_protocol} Where one net counts"
         " as 1, the bars leave its own uncertainty out. “A person” is {human} of ImageNet ({table})."
     ).format(
+        images=images_of(results.rows),
         dataset=results.study.dataset.name,
         squares="; squares are ensembles of those nets" if ensembles else "",
         by_protocol=results.by_protocol,
@@ -210,7 +212,7 @@ def measured(board: dict[str, Any], where: dict[str, float], view: str, first: R
         if row["entry"] in chain and row["kind"] == "single":
             more["order"] = chain.index(row["entry"])
         text = f"{row['entry']}: {error:.2f} % ({low:.2f} to {high:.2f}) {measure[:3]}-{measure[3]} error, "
-        text += f"{row['images']:,} test images of {row['dataset']}, {row['kind']}, {row['protocol']}"
+        text += f"{images_of([row])} of {row['dataset']}, {row['kind']}, {row['protocol']}"
         text += f"; {error / base:.2f} of {first['entry']}'s" if view == "relative" else ""
         name = row["entry"] if "order" in more or not board["steps"] else ""
         values = point(where[row["entry"]], error / base, series_here(row), name, text, **more)

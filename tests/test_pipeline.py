@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 def test_a_study_ends_with_its_board(clone: Clone) -> None:
     said = (clone.folder.parent / "said").read_text()
-    assert "Study miniature: top-1 error on 500 images of digits" in said
+    assert "Study miniature: top-1 error on 500 test images of digits" in said
     rows = clone.board()
     assert [row["entry"] for row in rows] == list(NETS)
     assert all(row["images"] == "500" and row["dataset"] == "digits" for row in rows)

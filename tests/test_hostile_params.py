@@ -47,7 +47,11 @@ def untouched(clone: Clone) -> Iterator[None]:
 
 def files(clone: Clone) -> dict[str, str]:
     top = clone.folder.parents[2]
-    kept = [path for path in top.rglob("*") if path.is_file() and not {".git", ".dvc", "home"} & {*path.parts}]
+    kept = [
+        path
+        for path in top.rglob("*")
+        if path.is_file() and not {".git", ".dvc", "home", "__pycache__"} & {*path.parts}
+    ]
     return {str(path.relative_to(top)): path.read_text(errors="replace") for path in kept}
 
 

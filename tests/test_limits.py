@@ -32,10 +32,14 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+# Python itself cuts off the .pyc files that it writes where a limit forbids more, and fails on them from then on.
+LEAVES_NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
 def limited(clone: Clone, limits: str, limit: int, *argv: str) -> str:
     """What a stage that breaks its limit says; asserts that it fails and that nothing has changed."""
     before = clone.made()
-    said = clone.run("python", "-c", limits.format(limit=limit, argv=list(argv)), code=1)
+    said = clone.run("python", "-c", limits.format(limit=limit, argv=list(argv)), code=1, **LEAVES_NO_BYTECODE)
     assert "Traceback" not in said
     assert clone.made() == before
     assert not list(clone.folder.glob("*/**/.*.partial"))
@@ -66,7 +70,7 @@ def test_a_disk_that_takes_no_more_under_the_launcher(clone: Clone, limit: int) 
     """Of all processes, those of DVC and the logs of the launcher among them."""
     before = clone.made()
     clone.set("entries.alexnet.lr", 0.03)
-    said = clone.run("sh", "-c", f"ulimit -f {limit // 512}; exec replay run", code=1)
+    said = clone.run("sh", "-c", f"ulimit -f {limit // 512}; exec replay run", code=1, **LEAVES_NO_BYTECODE)
     assert "Traceback" not in said
     assert "error: " in said.splitlines()[-1]
     clone.run("git", "checkout", "-q", ".")
@@ -99,7 +103,7 @@ def test_a_memory_that_is_used_up(clone: Clone, stage: str) -> None:
     before, ends = finished_files(clone), {}
     for limit in LIMITS:
         code = MEMORY.format(limit=limit * 1_000_000, argv=[f"pipelines/{script}.py", *options])
-        process = clone.start("python", "-c", code)
+        process = clone.start("python", "-c", code, **LEAVES_NO_BYTECODE)
         said = process.communicate()[0]
         assert "Traceback" not in said, said
         lines = [line for line in said.splitlines() if line.startswith("error:")]

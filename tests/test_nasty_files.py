@@ -186,7 +186,7 @@ def state(root: Path) -> dict[str, tuple[object, ...]]:
 
 
 def small_file(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink() and path.stat().st_size < 2**30
+    return path.is_file() and not path.is_symlink() and path.stat().st_size < 2**30 and os.access(path, os.R_OK)
 
 
 def pack(place: Path) -> dict[str, object]:

@@ -68,5 +68,7 @@ def answer(address: str) -> str:
 
 
 def test_make_ui_is_the_command() -> None:
-    said = subprocess.check_output(["make", "-n", "-o", ".venv/installed", "ui", "PORT=5001"], cwd=ROOT, text=True)
+    said = subprocess.check_output(
+        ["make", "--no-print-directory", "-n", "-o", ".venv/installed", "ui", "PORT=5001"], cwd=ROOT, text=True
+    )
     assert said == "replay ui --port 5001\n"

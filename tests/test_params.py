@@ -130,11 +130,11 @@ def test_an_entry_that_names_no_net_or_recipe_is_named(change: dict[str, Any], m
 def test_an_entrys_number_takes_the_place_of_a_search_for_all(tmp_path: Path) -> None:
     search = {"search": [0.001, 0.002]}
     change = {"defaults.lr": search, "entries.zfnet": {}, "entries.vgg16": {"weight_decay": {"search": [0.0, 0.1]}}}
-    study = load_study(write(tmp_path / "params.yaml", change | {"entries.vgg16.lr": 0.1}))
+    study = load_study(write(tmp_path / "params.yaml", change | {"entries.vgg16.lr": 0.1, "entries.alexnet.lr": 0.003}))
     grids = {name: study.grids(name) for name in ("alexnet", "zfnet", "vgg16")}
     assert grids == {"alexnet": {}, "zfnet": {"lr": [0.001, 0.002]}, "vgg16": {"weight_decay": [0.0, 0.1]}}
     kept = study.model_dump(exclude_unset=True)
-    assert (kept["defaults"]["lr"], kept["entries"]["alexnet"]["lr"]) == (search, 0.002)
+    assert (kept["defaults"]["lr"], kept["entries"]["alexnet"]["lr"]) == (search, 0.003)
     assert pickle.loads(pickle.dumps(study)) == study, "processes pass it on"  # noqa: S301
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import beside  # noqa: F401
 
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard import predictions, render, table, tunings, wrong_images
+from ilsvrc_replay.leaderboard import predictions, render, table, trained_runs, tunings, wrong_images
 from ilsvrc_replay.leaderboard.build import build_board
 from ilsvrc_replay.leaderboard.judged_claims import Findings
 from ilsvrc_replay.params import load_study
@@ -13,7 +13,7 @@ from ilsvrc_replay.run import load_run, run_name
 from ilsvrc_replay.runtime import leftovers
 from ilsvrc_replay.runtime.stage import run_stage
 
-PREDICTIONS, TUNING = Path("predictions"), Path("tuning")
+PREDICTIONS, RUNS, TUNING = Path("predictions"), Path("runs"), Path("tuning")
 
 
 def main() -> None:
@@ -30,12 +30,13 @@ def main() -> None:
     board = board._replace(tuning=tunings.read(study, TUNING))
     results = Path("results") / study.study
     render.write(results, study, runs, board, baseline)
+    trained_runs.write(results, trained_runs.read(study, RUNS))
     wrong_images.write(results / wrong_images.FILE, predictions.labels_tested(study, PREDICTIONS), alone | together)
     print(f"{results}: {len(board.rows)} rows of {len(names)} runs")
 
 
 def curve(entry: str, seed: int) -> list[dict[str, float]]:
-    rows = files.read_csv(Path("runs") / run_name(entry, seed) / "curves.csv")
+    rows = files.read_csv(RUNS / run_name(entry, seed) / "curves.csv")
     return [{key: float(value) for key, value in row.items()} for row in rows]
 
 

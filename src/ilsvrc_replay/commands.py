@@ -38,7 +38,7 @@ def run_study(
     Examples: `replay run`, `replay run --jobs 1`.
     """
     from ilsvrc_replay.runtime.gpus import find
-    from ilsvrc_replay.tools import doctor
+    from ilsvrc_replay.tools import doctor, redraw
 
     study = load_study()
     doctor.check_all_but_gpus(study)
@@ -51,6 +51,7 @@ def run_study(
     except KeyboardInterrupt:
         typer.echo("error: stopped; what was finished is kept, run again to go on", err=True)
         raise typer.Exit(130) from None
+    redraw.index(Path("results"))
     show()
 
 
@@ -67,6 +68,20 @@ def show() -> None:
     if not (folder / "leaderboard.json").exists():
         raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`")
     leaderboard_table.show(wide_console(), study, files.read_json(folder / "leaderboard.json"), folder)
+
+
+@app.command()
+def redraw() -> None:
+    """Draw the pages of all results anew, from their files alone, and the list of them.
+
+    Nothing is measured: a study's board and curves are read from results/<study>/. The list is results/index.html.
+
+    Example: `replay redraw`.
+    """
+    from ilsvrc_replay.tools import redraw
+
+    for page in redraw.redraw(Path("results")):
+        typer.echo(page)
 
 
 @app.command()

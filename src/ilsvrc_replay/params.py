@@ -118,6 +118,7 @@ class Entry(Defaults):
     architecture: str | None = Field(None, description="a name of `replay models`, or of a library; null: the entry's")
     weights: str | None = Field(None, description="pretrained: torchvision/<net>:<weights>, timm/<net>.<tag> or a file")
     compact: Compact | None = Field(None, description="factor by which the total stride is lowered; null: the study's")
+    year: int | None = Field(None, ge=1950, le=2100, description="of a net that is not of the history, for the charts")
 
 
 class Tuning(Strict):
@@ -131,6 +132,7 @@ class Study(Strict):
     """What params.yaml says: a data set, entries with their recipes, seeds, and how they are trained and tested."""
 
     study: Name
+    question: str = Field("", description="that the study answers, in a sentence; over its page")
     dataset: Dataset
     compute: Compute = Compute()
     evaluation: Evaluation

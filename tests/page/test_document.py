@@ -1,45 +1,99 @@
-"""The page of a study that trains nothing: published weights alone, whose runs have curves without a row."""
+"""Pages drawn from a results folder alone: of a study that trains nothing, with a net of one's own, and the list."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import pytest
+
 from ilsvrc_replay import files
+from ilsvrc_replay.leaderboard import trained_runs
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS
-from ilsvrc_replay.page import document, figures, trained_runs
-from ilsvrc_replay.page.chart import Results
+from ilsvrc_replay.page import columns, document, figures, listing, results
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.run import run_name
+from ilsvrc_replay.tools import redraw
 from ilsvrc_replay.training.pretrained import HEADER
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_study_without_training_has_a_page_without_training_curves(tmp_path: Path) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the default study's results."""
+    return Path(shutil.copytree(ROOT / "results/quick", tmp_path / "quick"))
+
+
+def test_a_study_without_training_has_a_page_without_training_curves(folder: Path, tmp_path: Path) -> None:
     study = load_study(ROOT / "pipelines/studies/quick.yaml")
     for entry, seed in study.runs:
         run = tmp_path / "runs" / run_name(entry, seed)
         files.write_json(run / "training.json", {"weights_sha256": "0" * 64})
         files.write_text(run / "curves.csv", HEADER)
-    trained = trained_runs.read(study, tmp_path / "runs")
-    assert files.as_csv(trained.curves, trained.columns) == f"run,entry,seed,{HEADER}"
-    results = Results(study, files.read_json(ROOT / "results/quick/leaderboard.json"), trained.curves)
-    drawn = document.charts(results)
-    assert [chart.key for chart in drawn] == ["history", "steps", "cost"]
+    trained_runs.write(folder, trained_runs.read(study, tmp_path / "runs"))
+    assert (folder / "curves.csv").read_text() == f"run,entry,seed,{HEADER}"
+    values = ("id", "a claim", "not seen", "1 against 2", "as published", "a source", "")
+    files.write_text(folder / "measured.csv", files.as_csv([dict(zip(CLAIM_COLUMNS, values, strict=True))]))
+    found = results.read(folder)
+    drawn = document.charts(found)
+    assert [chart.key for chart in drawn] == ["history", "steps", "parts", "cost"]
     figures.write(tmp_path / "figures", document.figures(drawn))
     assert sorted(path.name for path in (tmp_path / "figures").glob("*.svg")) == [
         "error-by-macs.svg",
         "error-by-parameters.svg",
         "history.svg",
+        "parts.svg",
         "steps.svg",
     ]
-    built = files.read_csv(ROOT / "results/claims/built.csv")
-    values = ("id", "a claim", "not seen", "1 against 2", "as published", "a source", "")
-    measured = [dict(zip(CLAIM_COLUMNS, values, strict=True))]
-    page = document.render(results, built + measured, trained.weights, drawn, "")
+    page = document.render(found, drawn, "")
     assert '<span class="badge not-seen">not seen</span>' in page
     assert "<td>as published; a source</td>" in page
     assert "#training" not in page
     specs = page.partition('id="specs">')[2].partition("</script>")[0]
     assert "training" not in json.loads(specs)
+
+
+def test_the_finding_leads(folder: Path) -> None:
+    found = results.read(folder)
+    page = document.render(found, document.charts(found), "")
+    assert f"<h1>{found.study.question}</h1>" in page
+    assert f'<p class="lede">{found.board["finding"][0]}</p>' in page
+    for card in found.board["cards"]:
+        assert f'<p class="figure">{card["figure"]}</p>' in page
+
+
+def test_a_net_of_ones_own_has_its_rank_and_the_distance_to_the_next() -> None:
+    values = {"kind": "single", "protocol": "single_crop"}
+    rows = [
+        values | {"entry": "resnet18", "architecture": "resnet18", "top1_err": 9.0},
+        values | {"entry": "mine", "architecture": "timm/convnext_atto", "top1_err": 9.5},
+        values | {"entry": "alexnet", "architecture": "alexnet", "top1_err": 13.0},
+    ]
+    assert columns.added(rows) == {"mine": "2 of 3 by single_crop, 0.50 points behind resnet18"}
+
+
+def test_intervals_are_drawn_to_one_scale() -> None:
+    rows = [
+        {"top1_err_low": 10.0, "top1_err": 12.0, "top1_err_high": 14.0},
+        {"top1_err_low": 18.0, "top1_err": 19.0, "top1_err_high": 20.0},
+    ]
+    assert columns.intervals(rows) == [(0.0, 40.0, 20.0), (80.0, 100.0, 90.0)]
+
+
+def test_the_list_names_each_study_with_its_question_and_finding(folder: Path) -> None:
+    found = results.read(folder)
+    claims = files.read_csv(ROOT / "results/claims/built.csv")
+    page = listing.render([found], claims)
+    assert found.study.question in page
+    assert "10,000 test images of fashion-mnist" in page
+    assert page.count('<th scope="row">') == len(claims)
+
+
+def test_the_pages_in_git_are_what_their_results_give(tmp_path: Path) -> None:
+    root = Path(shutil.copytree(ROOT / "results", tmp_path / "results"))
+    pages = [path.relative_to(root) for path in redraw.redraw(root)]
+    assert Path("quick/index.html") in pages
+    for page in [*pages, *(path.relative_to(root) for path in root.glob("*/figures/*.svg"))]:
+        assert (root / page).read_bytes() == (ROOT / "results" / page).read_bytes(), f"{page}: run `replay redraw`"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ilsvrc_replay import files
-from ilsvrc_replay.page.chart import Results
 from ilsvrc_replay.page.charts import error_by_year
 from ilsvrc_replay.page.charts.error_by_year import HEADLINE, PAPER, View
+from ilsvrc_replay.page.results import Results
 from ilsvrc_replay.params import load_study
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ def board() -> dict[str, Any]:
 
 
 def results(board: dict[str, Any]) -> Results:
-    return Results(load_study(ROOT / "pipelines/studies/quick.yaml"), board, [])
+    return Results(load_study(ROOT / "pipelines/studies/quick.yaml"), board, [], {}, [])
 
 
 def views(board: dict[str, Any]) -> list[View]:

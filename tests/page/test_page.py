@@ -58,7 +58,7 @@ def test_the_page_asks_for_nothing_and_complains_of_nothing(sight: Sight, result
 
 def test_every_chart_is_drawn(seen: Page) -> None:
     charts = seen.locator(".chart")
-    assert charts.count() == 3 + 3  # history, steps and cost, and a panel for each net
+    assert charts.count() == 4 + 3  # history, steps, parts and cost, and a panel for each net
     for chart in charts.all():
         assert chart.locator("svg .mark-line path, svg .mark-symbol path").count() > 1
     assert seen.locator("#history-chart .mark-symbol path[tabindex]").count() > 5
@@ -128,9 +128,22 @@ def test_the_keyboard_reads_a_point(seen: Page) -> None:
 def test_each_row_tells_what_remakes_it_and_finds_it(seen: Page, clone: Clone) -> None:
     for name in ("alexnet", "zfnet"):
         weights = files.sha256(clone.folder / f"runs/{name}-0/weights.safetensors")
-        said = seen.locator(f"#remake-{name}").inner_text()
+        seen.locator(f"#board-table th a[href='#remake-{name}']").first.click()
+        said = seen.locator(f"#remake-{name}[open]").inner_text()
         assert f"dvc repro --force --single-item train@{name}-0 evaluate@{name}-0" in said
         assert f"tags.run = '{name}-0' and tags.weights_sha256 = '{weights}'" in said
+
+
+def test_a_phone_shows_every_rows_error(chrome: Browser, results: Path) -> None:
+    with window(chrome, 390) as sight:
+        phone = sight.open(results / "index.html")
+        phone.wait_for_selector("body[data-ready]")
+        rows = phone.locator("#board-table tbody tr:visible")
+        assert rows.count() == 4
+        for row in rows.all():
+            box = row.locator("td[data-key=top1_err]").bounding_box()
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 390
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -147,8 +160,7 @@ def test_the_same_inputs_give_the_same_bytes_in_any_folder(clone: Clone, results
     for name in ("data/viewer", "metrics", "pipelines", "resolved", "results", "runs", "src"):
         shutil.copytree(clone.folder / name, tmp_path / name)
     shutil.copy(clone.folder / "params.yaml", tmp_path)
-    for made in ("index.html", "curves.csv"):
-        (tmp_path / "results/miniature" / made).unlink()
+    (tmp_path / "results/miniature/index.html").unlink()
     shutil.rmtree(tmp_path / "results/miniature/figures")
     clone.run("env", "-C", str(tmp_path), "python", "pipelines/page.py")
     made = [path.relative_to(results) for path in sorted(results.rglob("*")) if path.is_file()]
@@ -182,6 +194,7 @@ def test_protocols_and_ensembles_are_kept_apart(sight: Sight) -> None:
     assert "alexnet-0 + zfnet-0" in ensemble.inner_text()
     seen.locator("input[name=protocol][value='']").check()
     assert rows.count() == 8
+    seen.locator("#remake-pair summary").click()
     assert "alexnet-0 + zfnet-0" in seen.locator("#remake-pair").inner_text()
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ilsvrc_replay import files
 from ilsvrc_replay.page import document, figures
-from ilsvrc_replay.page.chart import Results
 from ilsvrc_replay.page.charts import error_by_rate
+from ilsvrc_replay.page.results import Results
 from ilsvrc_replay.params import load_study
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def test_every_tuned_net_has_a_panel(tmp_path: Path) -> None:
         dict(zip(("entry", "value", "val_top1_err", "outcome"), row, strict=True)) | {"key": "lr"} for row in TRIED
     ]
     board = files.read_json(ROOT / "results/quick/leaderboard.json") | {"tuning": tried}
-    results = Results(study, board, [])
+    results = Results(study, board, [], {f"{entry}-{seed}": "0" * 64 for entry, seed in study.runs}, [])
     drawn = error_by_rate.chart(results)
     assert drawn.panels == ("alexnet", "vgg16")
     points = drawn.specs[""]["data"]["values"]
@@ -43,11 +43,11 @@ def test_every_tuned_net_has_a_panel(tmp_path: Path) -> None:
     svg = (tmp_path / "tuning.svg").read_text()
     assert ">alexnet<" in svg
     assert ">vgg16<" in svg
-    page = document.render(results, [], {f"{e}-{s}": "0" * 64 for e, s in study.runs}, document.charts(results), "")
+    page = document.render(results, document.charts(results), "")
     assert 'id="tuning"' in page
 
 
 def test_a_study_that_searched_nothing_has_no_such_chart() -> None:
     study = load_study(ROOT / "pipelines/studies/quick.yaml")
     board = files.read_json(ROOT / "results/quick/leaderboard.json") | {"tuning": []}
-    assert error_by_rate.chart(Results(study, board, [])) is None
+    assert error_by_rate.chart(Results(study, board, [], {}, [])) is None

@@ -41,8 +41,8 @@ def test_what_is_kept_is_none_of_gits() -> None:
 def test_every_study_says_what_it_is(checkout: Path) -> None:
     known = studies.known()
     assert known.keys() == {path.stem for path in studies.FOLDER.glob("*.yaml")}
-    assert all(what.endswith((".", "?")) and 20 < len(what) < 300 for what in known.values()), known
-    assert known["miniature"].startswith("The whole machinery in about a minute, without any network")
+    assert all(what.endswith((".", "?")) and 40 < len(what) < 400 for what in known.values()), known
+    assert known["miniature"].startswith("Does the whole machinery work on this machine? The whole machinery in about")
 
 
 @pytest.mark.parametrize(

@@ -29,16 +29,22 @@ STEP_COLUMNS = (
 )
 
 
+PART_COLUMNS = ("entry", "series", "part", "of", "measure", "error", "share", "source")
 CLAIM_COLUMNS = ("id", "claim", "verdict", "figure", "published", "source", "caveat")
 
 
 class Board(NamedTuple):
     """`rows` for every entry and protocol; `steps` of the history (of STEP_COLUMNS); `orders`, for each protocol how
-    far the order of the nets agrees with the published one; `claims` that the runs decide (of CLAIM_COLUMNS); `tuning`,
-    every value that stage tune has tried for an entry (of search.COLUMNS)."""
+    far the order of the nets agrees with the published one; `claims` that the runs decide (of CLAIM_COLUMNS); `parts`
+    of the errors that are the net's, its crops' and its ensemble's (of PART_COLUMNS); `finding`, what was found in
+    sentences; `cards`, in a figure each; `tuning`, every value that stage tune has tried for an entry (of
+    search.COLUMNS)."""
 
     rows: list[Row]
     steps: list[Row]
     orders: list[Row]
     claims: list[Row]
+    parts: Sequence[Row] = ()
+    finding: Sequence[str] = ()
+    cards: Sequence[Row] = ()
     tuning: Sequence[Row] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ilsvrc_replay.evaluation.protocols import tested_on
-from ilsvrc_replay.leaderboard import judged_claims, steps
+from ilsvrc_replay.leaderboard import finding, judged_claims, parts, steps
 from ilsvrc_replay.leaderboard.board import Board, Row
 from ilsvrc_replay.leaderboard.judged_claims import Findings
 from ilsvrc_replay.params import Study
@@ -16,9 +16,24 @@ def build_board(study: Study, runs: Mapping[str, Run], rows: list[Row], findings
     """The board of `rows`, with verdicts from what the runs left."""
     wrong, baseline = findings.wrong, findings.baseline
     protocols = dict.fromkeys(protocol for _, kind, protocol in wrong if kind == "single")
+    masks = {
+        protocol: {key[0]: mask for key, mask in wrong.items() if key[1:] == ("single", protocol)}
+        for protocol in protocols
+        if tested_on(protocol)[0] == "test"
+    }
     judged, orders = [], []
-    for protocol in (name for name in protocols if tested_on(name)[0] == "test"):
-        masks = {key[0]: mask for key, mask in wrong.items() if key[1:] == ("single", protocol)}
-        judged += steps.steps(study, protocol, masks, baseline)
-        orders += [agreement] if (agreement := steps.order(study, protocol, masks, baseline)) else []
-    return Board(rows, steps.settle(judged), orders, judged_claims.judge(study, runs, findings))
+    for protocol, of_protocol in masks.items():
+        judged += steps.steps(study, protocol, of_protocol, baseline)
+        orders += [agreement] if (agreement := steps.order(study, protocol, of_protocol, baseline)) else []
+    judged = steps.settle(judged)
+    main = max(masks, key=lambda protocol: len(masks[protocol]), default="")
+    fell = parts.parts(study, rows, finding.measure_of(baseline["chance_top1_err"]))
+    return Board(
+        rows=rows,
+        steps=judged,
+        orders=orders,
+        claims=judged_claims.judge(study, runs, findings),
+        parts=fell,
+        finding=finding.sentences(study, rows, judged, orders, masks.get(main, {}), main),
+        cards=finding.cards(study, rows, judged, fell, main),
+    )

@@ -9,7 +9,15 @@ from typing import Any
 from ilsvrc_replay import files, search
 from ilsvrc_replay.evaluation.protocols import TRAINING, VALIDATION, tested_on
 from ilsvrc_replay.leaderboard import steps, tunings
-from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, PARAMS_FILE, RUNS_FILE, STEP_COLUMNS, Board, Row
+from ilsvrc_replay.leaderboard.board import (
+    CLAIM_COLUMNS,
+    PARAMS_FILE,
+    PART_COLUMNS,
+    RUNS_FILE,
+    STEP_COLUMNS,
+    Board,
+    Row,
+)
 from ilsvrc_replay.leaderboard.floors import images_of, linear_errors, shortfall
 from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED
 from ilsvrc_replay.params import Study
@@ -21,6 +29,7 @@ def write(folder: Path, study: Study, runs: Mapping[str, Run], board: Board, bas
     and the resolved runs."""
     files.write_text(folder / "leaderboard.csv", files.as_csv(board.rows))
     files.write_text(folder / "steps.csv", files.as_csv(board.steps, STEP_COLUMNS))
+    files.write_text(folder / "parts.csv", files.as_csv(board.parts, PART_COLUMNS))
     files.write_text(folder / "tuning.csv", files.as_csv(board.tuning, search.COLUMNS))
     files.write_text(folder / "measured.csv", files.as_csv(board.claims, CLAIM_COLUMNS))
     files.write_json(folder / "leaderboard.json", {"study": study.study, "baseline": baseline, **board._asdict()})
@@ -37,6 +46,8 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
     lines = [
         f"# Leaderboard of the study `{study.study}`",
         "",
+        *([study.question, ""] if study.question else []),
+        *([" ".join(board.finding), ""] if board.finding else []),
         "| year | entry | recipe | width | compact | parameters | MMACs | protocol | top-1 error % (95 %) |"
         " top-5 error % | published, one net: top-1 / top-5 | published headline: top-5 |",
         "|---:|---|---|---:|---:|---:|---:|---|---:|---:|---:|---:|",
@@ -210,11 +221,13 @@ def top1(row: Row) -> str:
     return f"{row['top1_err']:.2f} ({row['top1_err_low']:.2f}–{row['top1_err_high']:.2f})"
 
 
-def narrow(study: Study, rows: list[Row]) -> str:
-    """The board as Markdown that fits a column of text."""
+def narrow(study: Study, board: Mapping[str, Any]) -> str:
+    """The content of leaderboard.json as Markdown that fits a column of text: question, finding, rows."""
     titles = ("year", "entry", "tested by", "top-1 error % (95 %)", "ImageNet, headline: top-5 %")
-    lines = [f"# Leaderboard of the study `{study.study}`", "", f"| {' | '.join(titles)} |", "|---:|---|---|---:|---:|"]
-    for row in rows:
+    lines = [f"# {study.question or f'Leaderboard of the study `{study.study}`'}", ""]
+    lines += [" ".join(board["finding"]), ""] if board["finding"] else []
+    lines += [f"| {' | '.join(titles)} |", "|---:|---|---|---:|---:|"]
+    for row in board["rows"]:
         entry = row["entry"] if row["kind"] == "single" else f"*{row['entry']}*, ensemble"
         cells = (row["year"] or "", entry, row["protocol"], top1(row), row["headline_top5_err"] or "")
         lines.append(f"| {' | '.join(map(str, cells))} |")

@@ -77,7 +77,7 @@ def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> d
         "kind": "single",
         "members": "",
         "architecture": net.architecture,
-        "year": history.year if history else None,
+        "year": history.year if history else study.entry(name).year,
         "recipe": study.recipe(name),
         "width": net.width,
         **{key: first[key] for key in same},

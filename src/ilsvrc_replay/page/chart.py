@@ -1,47 +1,14 @@
-"""What the page knows of a chart, whichever it is, and what every chart is drawn from."""
+"""What the page knows of a chart, whichever it is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from markupsafe import Markup
 
-from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.page import columns
-from ilsvrc_replay.params import Study
-
 Spec = dict[str, Any]  # a Vega-Lite specification
-
-
-class Results(NamedTuple):
-    """A study with its board, the content of leaderboard.json, and the training curves of all its runs."""
-
-    study: Study
-    board: dict[str, Any]
-    curves: list[Row]
-
-    @property
-    def rows(self) -> list[Row]:
-        return self.board["rows"]
-
-    @property
-    def protocol(self) -> str:
-        """The protocol that the page opens with; "" stands for all of them."""
-        return columns.protocols(self.study, self.rows)[0][0]
-
-    @property
-    def classes(self) -> int:
-        """How many classes the data set has: of K, guessing has the error 1 - 1/K."""
-        return round(100 / (100 - self.board["baseline"]["chance_top1_err"]))
-
-    @property
-    def by_protocol(self) -> Markup:
-        """For captions of charts that show one protocol at a time: a sentence that names it."""
-        if len(columns.column_of(self.rows, "protocol")) == 1:
-            return Markup()
-        return Markup('<span class="of-protocol"> By the protocol <b data-protocol-name></b>.</span>')
 
 
 @dataclass(frozen=True, kw_only=True)

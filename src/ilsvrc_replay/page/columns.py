@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.papers.published import find
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import run_name
 
@@ -47,15 +48,15 @@ VARYING = (
     Column("seeds", "seeds"),
 )
 COLUMNS = (
-    Column("year", "year"),
     Column("entry", "entry", number=False),
-    *VARYING,
-    Column("param_count", "parameters", thousands, HERE),
-    Column("gmacs", "MMACs", millions, HERE),
     Column("top1_err", "top-1 error %", two, HERE),
     Column("top1_err_low", "95 % from", two, HERE),
     Column("top1_err_high", "to", two, HERE),
     Column("top5_err", "top-5 error %", two, HERE),
+    Column("year", "year"),
+    *VARYING,
+    Column("param_count", "parameters", thousands),
+    Column("gmacs", "MMACs", millions),
     Column("single_top1_err", "one net: top-1", str, PUBLISHED),
     Column("single_top5_err", "one net: top-5", str, PUBLISHED),
     Column("single_protocol", "its protocol", str, PUBLISHED, number=False),
@@ -78,6 +79,27 @@ def same(rows: list[Row]) -> list[str]:
     """What is the same in all rows, and so stands over the table: "recipe: modern"."""
     shown = columns(rows)
     return [f"{column.title}: {column.text(rows[0])}" for column in VARYING if column not in shown]
+
+
+def intervals(rows: list[Row]) -> list[tuple[float, float, float]]:
+    """Where each row's interval is drawn: from, to, and its error, in % of the width that all rows share."""
+    low, high = min(row["top1_err_low"] for row in rows), max(row["top1_err_high"] for row in rows)
+    keys = ("top1_err_low", "top1_err_high", "top1_err")
+    return [tuple(round(100 * (row[key] - low) / ((high - low) or 1), 1) for key in keys) for row in rows]
+
+
+def added(rows: list[Row]) -> dict[str, str]:
+    """Where the entries stand that are not of the history, by entry: rank among the single nets of their protocol, and
+    the distance to the next better one."""
+    found = {}
+    for row in rows:
+        if row["kind"] == "single" and find(row["architecture"]) is None and row["entry"] not in found:
+            alike = [one for one in rows if one["kind"] == "single" and one["protocol"] == row["protocol"]]
+            order = sorted(alike, key=lambda one: one["top1_err"])
+            rank = order.index(row)
+            ahead = f", {row['top1_err'] - order[rank - 1]['top1_err']:.2f} points behind {order[rank - 1]['entry']}"
+            found[row["entry"]] = f"{rank + 1} of {len(order)} by {row['protocol']}{ahead if rank else ''}"
+    return found
 
 
 def sources(rows: list[Row]) -> dict[str, str]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import jinja2
 
-from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.leaderboard.floors import images_of, linear_error, linear_errors
 from ilsvrc_replay.page import columns
-from ilsvrc_replay.page.chart import Chart, Results, Spec
+from ilsvrc_replay.page.chart import Chart, Spec
 from ilsvrc_replay.page.charts import CHARTS
+from ilsvrc_replay.page.results import Results
 from ilsvrc_replay.papers.challenge import challenge
 
 HERE = Path(__file__).parent
@@ -29,10 +29,9 @@ def figures(drawn: list[Chart]) -> dict[str, Spec]:
     return {name: spec for chart in drawn for name, spec in chart.figures.items()}
 
 
-def render(results: Results, claims: list[Row], weights: dict[str, str], drawn: list[Chart], script: str) -> str:
-    """The page. `claims` are rows of CLAIM_COLUMNS, `weights` the sha256 by run, `script` is Vega's. Equal arguments
-    give equal bytes."""
-    environment = jinja2.Environment(
+def templates() -> jinja2.Environment:
+    """The pages' templates, with all that they insert escaped."""
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
         trim_blocks=True,
@@ -40,32 +39,44 @@ def render(results: Results, claims: list[Row], weights: dict[str, str], drawn: 
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    study, rows = results.study, results.rows
-    return environment.get_template("page.html.j2").render(
-        study=study.study,
-        dataset=study.dataset.name,
-        board=results.board,
-        tested_on=images_of(rows),
-        linear=linear_errors(rows, results.board["baseline"]),
-        classes=results.classes,
-        nets=len({row["entry"] for row in rows if row["kind"] == "single"}),
-        protocol_options=columns.protocols(study, rows),
-        trained=bool(results.curves),
-        charts=drawn,
-        unbeaten=[row for row in rows if row["top1_err"] >= linear_error(results.board["baseline"], row["protocol"])],
-        winners=challenge().winners,
-        columns=columns.columns(rows),
-        groups=columns.groups(rows),
-        same=columns.same(rows),
-        sources=columns.sources(rows),
-        claims=claims,
-        verdicts=Counter(claim["verdict"] for claim in claims),
-        remakes=columns.remakes(study, weights),
-        ensembles=columns.ensembles(study, rows),
-        specs=embedded({name: spec for chart in drawn for name, spec in chart.named_specs.items()}),
-        vega=script,
-        css=(HERE / "page.css").read_text(encoding="utf-8"),
-        js=(HERE / "page.js").read_text(encoding="utf-8"),
+
+
+def render(results: Results, drawn: list[Chart], script: str) -> str:
+    """The page, with its charts as `charts` made them and Vega's `script`. Equal arguments give equal bytes."""
+    study, rows, baseline = results.study, results.rows, results.board["baseline"]
+    return (
+        templates()
+        .get_template("page.html.j2")
+        .render(
+            study=study.study,
+            question=study.question,
+            dataset=study.dataset.name,
+            board=results.board,
+            tested_on=images_of(rows),
+            linear=linear_errors(rows, baseline),
+            classes=results.classes,
+            seeds=len(study.seeds),
+            nets=len({row["entry"] for row in rows if row["kind"] == "single"}),
+            protocol_options=columns.protocols(study, rows),
+            trained=bool(results.curves),
+            charts=drawn,
+            unbeaten=[row for row in rows if row["top1_err"] >= linear_error(baseline, row["protocol"])],
+            winners=challenge().winners,
+            columns=columns.columns(rows),
+            groups=columns.groups(rows),
+            intervals=columns.intervals(rows),
+            added=columns.added(rows),
+            same=columns.same(rows),
+            sources=columns.sources(rows),
+            claims=results.claims,
+            verdicts=Counter(claim["verdict"] for claim in results.claims),
+            remakes=columns.remakes(study, results.weights),
+            ensembles=columns.ensembles(study, rows),
+            specs=embedded({name: spec for chart in drawn for name, spec in chart.named_specs.items()}),
+            vega=script,
+            css=(HERE / "page.css").read_text(encoding="utf-8"),
+            js="".join((HERE / name).read_text(encoding="utf-8") for name in ("tables.js", "page.js")),
+        )
     )
 
 

@@ -1,8 +1,5 @@
-"use strict";
-
 // Charts: every .chart names its specifications; the one that its section's switch chooses is drawn.
 const specs = JSON.parse(document.getElementById("specs").textContent);
-const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const chosen = (name) => document.querySelector(`input[name="${name}"]:checked`)?.value;
 
 async function draw(place) {
@@ -34,25 +31,6 @@ function readable(mark, place) {
   mark.addEventListener("blur", () => { readout.textContent = ""; });
 }
 
-// Tables: a click on a heading sorts, another one turns the order round; what is empty stays at the end.
-function sort(table, heading) {
-  const headings = all("thead tr:last-child th", table);
-  const column = headings.indexOf(heading);
-  const down = heading.getAttribute("aria-sort") === "ascending";
-  headings.forEach((other) => other.removeAttribute("aria-sort"));
-  heading.setAttribute("aria-sort", down ? "descending" : "ascending");
-  const value = (row) => row.cells[column].dataset.sort ?? row.cells[column].textContent.trim();
-  const rows = [...table.tBodies[0].rows];
-  const numbers = rows.every((row) => value(row) === "" || Number.isFinite(Number(value(row))));
-  const compare = (a, b) => (numbers ? Number(a) - Number(b) : a.localeCompare(b, "en", { numeric: true }));
-  rows.sort((one, other) => {
-    const [a, b] = [value(one), value(other)];
-    if (a === "" || b === "") return (a === "") - (b === "");
-    return down ? compare(b, a) : compare(a, b);
-  });
-  table.tBodies[0].append(...rows);
-}
-
 function show() {
   const protocol = chosen("protocol");
   const words = document.getElementById("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -71,11 +49,6 @@ function show() {
   }
 }
 
-for (const table of all("table.sortable")) {
-  for (const button of all("thead button", table)) {
-    button.addEventListener("click", () => sort(table, button.closest("th")));
-  }
-}
 document.getElementById("filter").addEventListener("input", show);
 for (const input of all(".switch input")) {
   input.addEventListener("change", () => {

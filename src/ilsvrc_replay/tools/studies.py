@@ -15,8 +15,12 @@ PARAMS = Path("params.yaml")
 
 
 def known() -> dict[str, str]:
-    """What each study is, by its name: the first sentence of its file."""
-    return {path.stem: first_sentence(text(path)) for path in sorted(FOLDER.glob("*.yaml"))}
+    """What each study asks and is, by its name: its question, and the first sentence of its file."""
+    return {path.stem: f"{load_study(path).question} {first_sentence(text(path))}".strip() for path in paths()}
+
+
+def paths() -> list[Path]:
+    return sorted(FOLDER.glob("*.yaml"))
 
 
 def first_sentence(study: str) -> str:
@@ -46,7 +50,7 @@ def put_in_place(name: str) -> Path | None:
 
 def keep(edited: str) -> Path | None:
     """Keep a params.yaml, unless it is kept already or is no other than a study's; never in place of an earlier one."""
-    if any(edited == text(path) for path in FOLDER.glob("*.yaml")):
+    if any(edited == text(path) for path in paths()):
         return None
     for number in count(1):
         path = PARAMS.with_name(f"{PARAMS}.before" + (f".{number}" if number > 1 else ""))

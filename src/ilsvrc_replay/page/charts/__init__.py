@@ -4,6 +4,20 @@ To add a chart, write a module with `chart(results: Results) -> Chart | None`, N
 draw, and add it to CHARTS.
 """
 
-from ilsvrc_replay.page.charts import change_by_step, error_by_cost, error_by_rate, error_by_year, training_curves
+from ilsvrc_replay.page.charts import (
+    change_by_step,
+    error_by_cost,
+    error_by_part,
+    error_by_rate,
+    error_by_year,
+    training_curves,
+)
 
-CHARTS = (error_by_year, change_by_step, error_by_cost, error_by_rate, training_curves)  # in the page's order
+CHARTS = (
+    error_by_year,
+    change_by_step,
+    error_by_part,
+    error_by_cost,
+    error_by_rate,
+    training_curves,
+)  # in the page's order

@@ -8,8 +8,9 @@ from markupsafe import Markup
 from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED, is_judged
 from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, REVERSED
-from ilsvrc_replay.page.chart import Chart, Results
+from ilsvrc_replay.page.chart import Chart
 from ilsvrc_replay.page.drawing import GREEN, GREY, INK, VERMILLION, of_protocol, spec, table, wide
+from ilsvrc_replay.page.results import Results
 
 VERDICTS = {AS_IN_HISTORY: GREEN, NOT_RESOLVED: GREY, REVERSED: VERMILLION, "not judged": INK}
 SHAPES = ["triangle-left", "circle", "triangle-right", "cross"]

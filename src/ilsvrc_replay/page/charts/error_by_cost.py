@@ -9,9 +9,10 @@ import altair as alt
 from markupsafe import Markup
 
 from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.page.chart import Chart, Results
+from ilsvrc_replay.page.chart import Chart
 from ilsvrc_replay.page.drawing import INK, VERMILLION, names, of_protocol, spec, table, wide
 from ilsvrc_replay.page.label_placement import SIZES, around, attach
+from ilsvrc_replay.page.results import Results
 
 COSTS = {  # by option: the board's column, in how many of the unit, title of the axis, title of the option
     "macs": ("gmacs", 1e9, "multiply-adds for one image", "multiply-adds"),

@@ -11,15 +11,16 @@ import altair as alt
 from markupsafe import Markup
 
 from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.leaderboard.finding import ENOUGH_CLASSES
 from ilsvrc_replay.leaderboard.floors import images_of
-from ilsvrc_replay.page.chart import Chart, Results
+from ilsvrc_replay.page.chart import Chart
 from ilsvrc_replay.page.drawing import BLUE, INK, VERMILLION, names, of_protocol, spec, table, wide
 from ilsvrc_replay.page.label_placement import SIZES, Rectangle, along, around, attach
+from ilsvrc_replay.page.results import Results
 from ilsvrc_replay.papers.challenge import challenge
 from ilsvrc_replay.papers.published import find, published
 
 HEADLINE, PAPER = "published headline: ensemble, hidden test set", "published, one net, validation set"
-ENOUGH_CLASSES = 50  # with fewer, hardly any image can be wrong by top-5
 
 
 class View(NamedTuple):
@@ -71,7 +72,8 @@ def caption(results: Results) -> Markup:
         " of several nets and many crops, on the <em>hidden test set</em> of ImageNet; a line joins each year's winner."
         " Triangles are the papers' own errors of <em>one net</em>, on ImageNet's <em>validation set</em>. Both were"
         " published. Circles were measured here, on {images} of {dataset}, with bars of 95&#8239;% confidence"
-        "{squares}; a thin line joins the steps of the history that are judged below.{by_protocol} Where one net counts"
+        "{squares}; a thin line joins the steps of the history that are judged below. Nets of one"
+        " year stand side by side in the board’s order.{by_protocol} Where one net counts"
         " as 1, the bars leave its own uncertainty out. “A person” is {human} of ImageNet ({table})."
     ).format(
         images=images_of(results.rows),
@@ -104,7 +106,8 @@ def views(results: Results) -> list[View]:
         "relative",
         "relative",
         f"error, {first['entry']} = 1",
-        f"Each series counts its own {first['entry']} as 1: published ones in top-5 error, measured ones in {measure}.",
+        f"Each series counts its own {first['entry']} as 1, single nets in {measure} error."
+        + (" The headlines are known in top-5 error alone, which falls further." if few else ""),
     )
     return [relative, top1, top5] if few else [top5, relative, top1]
 
@@ -118,7 +121,8 @@ def curve(results: Results, view: View) -> Curve:
     points = []
     if view.key != "top1":
         points += headlines(first["headline_top5_err"] if view.key == "relative" else 1.0)
-    points += papers(rows, where, view.key, first)
+    like_here = "top1_err" if view.key == "top1" or (few and view.key == "relative") else "top5_err"
+    points += papers(rows, where, view.key, first, like_here)
     if view.key != "top5" or not few:
         points += measured(board, where, view.key, first, "top1" if view.key == "top1" or few else "top5")
     years = [round(point["x"]) for point in points] or [2012]
@@ -172,9 +176,8 @@ def says(net: str, year: int, error: float, of: str, table: str) -> str:
     return f"{net}, {year}: {error:g} % top-5 on ImageNet's hidden test set, an ensemble's: {of} ({table})"
 
 
-def papers(rows: list[Row], where: dict[str, float], view: str, first: Row | None) -> list[Row]:
-    """The papers' own errors of one net, for the nets of the board."""
-    measure = "top1_err" if view == "top1" else "top5_err"
+def papers(rows: list[Row], where: dict[str, float], view: str, first: Row | None, measure: str) -> list[Row]:
+    """The papers' own errors of one net by `measure`, for the nets of the board."""
     base = first[f"single_{measure}"] if view == "relative" else 1.0
     found = {}
     for row in rows:

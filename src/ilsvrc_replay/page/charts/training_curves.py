@@ -8,9 +8,10 @@ import altair as alt
 from markupsafe import Markup
 
 from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.page.chart import Chart, Results
+from ilsvrc_replay.page.chart import Chart
 from ilsvrc_replay.page.drawing import INK, VERMILLION, spec, table, wide
 from ilsvrc_replay.page.figures import panels
+from ilsvrc_replay.page.results import Results
 
 OUTLINE = 24  # points of a curve in the background, at the most
 

@@ -11,6 +11,8 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import run_name
 
+CURVES, WEIGHTS = "curves.csv", "weights.csv"
+
 
 class TrainedRuns(NamedTuple):
     """`curves`: rows of `columns`, which are run, entry, seed and the numbers of the runs' curves.csv; none
@@ -37,3 +39,10 @@ def read(study: Study, folder: Path) -> TrainedRuns:
             numbers = {key: float(value) if value else None for key, value in line.items()}
             rows.append({"run": run, "entry": entry, "seed": seed, **numbers, "step": int(line["step"])})
     return TrainedRuns(("run", "entry", "seed", *names), rows, weights)
+
+
+def write(results: Path, trained: TrainedRuns) -> None:
+    """Write the curves to curves.csv, and to weights.csv the sha256 of each run's weights."""
+    files.write_text(results / CURVES, files.as_csv(trained.curves, trained.columns))
+    weights = [{"run": run, "sha256": sha256} for run, sha256 in trained.weights.items()]
+    files.write_text(results / WEIGHTS, files.as_csv(weights))

@@ -1,0 +1,156 @@
+"""What a study found, in sentences made from its data: for the head of its page, its board and the list of studies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ilsvrc_replay.leaderboard import judgement
+from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.leaderboard.parts import HERE
+from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, REVERSED
+from ilsvrc_replay.params import Study
+from ilsvrc_replay.statistics.comparisons import LEVEL
+
+ENOUGH_CLASSES = 50  # with fewer, hardly any image can be wrong by top-5
+
+
+def measure_of(chance_top1_err: float) -> str:
+    """The error that stands beside the papers' top-5 error: top-5, or top-1 where the data set has few classes."""
+    return "top5_err" if 100 / (100 - chance_top1_err) >= ENOUGH_CLASSES else "top1_err"
+
+
+def sentences(
+    study: Study, rows: list[Row], steps: list[Row], orders: list[Row], wrong: Mapping[str, np.ndarray], protocol: str
+) -> list[str]:
+    """What the study found by `protocol`, the main thing first; nothing where it has neither steps nor an order.
+
+    `wrong`: by entry, the images that each seed has wrong by top-1, masks (S, N).
+    """
+    judged = [step for step in steps if step["protocol"] == protocol]
+    order = next((order for order in orders if order["protocol"] == protocol), None)
+    found = []
+    if study.steps is None and len(judged) > 1:
+        errors = {row["entry"]: row for row in rows if row["kind"] == "single" and row["protocol"] == protocol}
+        found.append(fall(judged[0]["before"], judged[-1]["after"], errors, wrong))
+    if judged:
+        nouns = (
+            ("step of the history", "steps of the history") if study.steps is None else ("comparison", "comparisons")
+        )
+        found.append(of_steps(judged, *nouns))
+    if order:
+        found.append(of_order(order))
+    return found
+
+
+def fall(first: str, last: str, errors: Mapping[str, Row], wrong: Mapping[str, np.ndarray]) -> str:
+    """How the error changed from the first net of the history to the last one."""
+    before, after = errors[first], errors[last]
+    change = judgement.measure(wrong[first], wrong[last])
+    numbers = f"from {before['top1_err']:.2f} to {after['top1_err']:.2f} % top-1"
+    if before["top5_err"] >= 1:
+        numbers += f", and from {before['top5_err']:.2f} to {after['top5_err']:.2f} % top-5"
+    if change["p"] is not None and change["p"] >= LEVEL:
+        return f"From {first} to {last} the error does not change measurably: {numbers}."
+    by = after["top1_err"] / before["top1_err"] - 1
+    return f"From {first} to {last} the error {'falls' if by < 0 else 'rises'} by {percent(abs(by))}: {numbers}."
+
+
+def of_steps(steps: list[Row], noun: str, many: str) -> str:
+    """How many steps are resolved, which of them otherwise than in history, and the largest."""
+    judged = [step for step in steps if judgement.is_judged(step["verdict"])]
+    if not judged:
+        return f"No {noun} is judged: {steps[0]['verdict'].partition(': ')[2]}."
+    resolved = [step for step in judged if step["verdict"] in (AS_IN_HISTORY, REVERSED)]
+    if not resolved:
+        return f"No {noun} is resolved, of {len(judged)} judged."
+    rose = [named(step) for step in resolved if step["verdict"] == REVERSED]
+    fell = len(resolved) - len(rose)
+    count = (
+        f"All {len(steps)} {many} are" if len(resolved) == len(steps) else f"{len(resolved)} of {len(steps)} {many} are"
+    )
+    count = f"The {noun} is" if len(steps) == 1 else count
+    found = [f"{fell} as in history"] * bool(fell) + [f"{' and '.join(rose)} reversed"] * bool(rose)
+    largest = min(resolved, key=lambda step: step["change"])
+    most = f" The largest fall is {named(largest)}, {-largest['change']:.1f} points." if fell else ""
+    return f"{count} resolved: {', '.join(found)}.{most}"
+
+
+def of_order(order: Row) -> str:
+    """How far the order of the nets agrees with the papers'."""
+    found = "agrees with" if order["tau"] > 0 else "contradicts"
+    sure = "" if order["p"] < LEVEL else ", though no more than chance may do"
+    return (
+        f"The order of {len(order['entries'])} single nets {found} their papers'{sure}: Kendall's tau"
+        f" {order['tau']:+.2f}, p = {order['p']:.2g}."
+    )
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def named(step: Row) -> str:
+    return f"{step['before']} to {step['after']}"
+
+
+def cards(study: Study, rows: list[Row], steps: list[Row], parts: list[Row], protocol: str) -> list[Row]:
+    """Up to three findings in a figure each: the largest step, what crops and ensembles moved, what the recipe moved.
+
+    A card has `title`, `figure` and `text`.
+    """
+    judged = [step for step in steps if step["protocol"] == protocol]
+    return [card for card in (largest_step(judged), moved(parts), of_recipe(study, rows, protocol)) if card]
+
+
+def largest_step(steps: list[Row]) -> Row | None:
+    """The step with the largest fall that is resolved."""
+    fallen = [step for step in steps if step["verdict"] == AS_IN_HISTORY]
+    if not fallen:
+        return None
+    step = min(fallen, key=lambda step: step["change"])
+    published = step["before_published"], step["after_published"]
+    text = f"{named(step)}: {step['before_top1_err']:.2f} to {step['after_top1_err']:.2f} % top-1 error."
+    if all(published):
+        text += f" In the papers, top-5 of one net: {published[0]:g} to {published[1]:g} %."
+    return {"title": "The largest step", "figure": f"−{-step['change']:.1f} points", "text": text}
+
+
+def moved(parts: list[Row]) -> Row | None:
+    """What part of the error of one net with one crop its crops and its ensemble take away, on average over nets."""
+    here = [part for part in parts if part["series"] == HERE]
+    by_part = {
+        part: [1 - row["share"] for row in here if row["part"] == part and row["share"] is not None]
+        for part in ("crops", "ensemble")
+    }
+    crops, ensembles = by_part["crops"], by_part["ensemble"]
+    if not ensembles:
+        return None
+    seeds = next(row["of"] for row in here if row["part"] == "ensemble").partition(",")[0]
+    text = (
+        f"of a net’s error go when {seeds} and its crops are averaged"
+        if crops
+        else f"of a net’s error go when {seeds} are averaged"
+    )
+    text += f", {percent(np.mean(crops))} by the crops alone" if crops else ""
+    text += f": the mean of {len(ensembles)} nets."
+    published = [
+        1 - row["share"] for row in parts if row["series"] != HERE and row["part"] == "ensemble" and row["share"]
+    ]
+    text += f" In the papers’ entries {percent(np.mean(published))} went." if published else ""
+    return {"title": "Crops and ensembles", "figure": percent(np.mean(ensembles)), "text": text}
+
+
+def of_recipe(study: Study, rows: list[Row], protocol: str) -> Row | None:
+    """How much the modern recipe changes the error of the same nets, against their era's."""
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row["kind"] == "single" and row["protocol"] == protocol:
+            found.setdefault(row["architecture"], {}).setdefault(row["recipe"], row["top1_err"])
+    changes = [errors["modern"] - errors["era"] for errors in found.values() if {"era", "modern"} <= errors.keys()]
+    if not changes:
+        return None
+    figure = f"{np.mean(changes):+.1f} points".replace("-", "−")
+    text = f"from the era's recipes to one modern recipe, the mean of {len(changes)} nets by {protocol}."
+    return {"title": "The recipe", "figure": figure, "text": text}

@@ -1,0 +1,35 @@
+"""The page that lists the studies with their questions and what they found, and the claims that need no training."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.leaderboard.floors import images_of
+from ilsvrc_replay.page.document import HERE, templates
+from ilsvrc_replay.page.results import Results
+
+
+def render(studies: list[Results], claims: list[Row]) -> str:
+    """The page. Equal arguments give equal bytes. `claims` are rows of CLAIM_COLUMNS."""
+    return (
+        templates()
+        .get_template("listing.html.j2")
+        .render(
+            studies=[
+                {
+                    "name": results.study.study,
+                    "question": results.study.question,
+                    "finding": results.board["finding"],
+                    "measured_on": f"{images_of(results.rows)} of {results.study.dataset.name}",
+                    "nets": len(results.study.entries),
+                    "seeds": len(results.study.seeds),
+                }
+                for results in studies
+            ],
+            claims=claims,
+            verdicts=Counter(claim["verdict"] for claim in claims),
+            css=(HERE / "page.css").read_text(encoding="utf-8"),
+            js=(HERE / "tables.js").read_text(encoding="utf-8"),
+        )
+    )

@@ -1,0 +1,65 @@
+"""The results of a study as its page reads them, from the files of results/<study> alone: any clone can draw it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from ilsvrc_replay import files
+from ilsvrc_replay.leaderboard.board import PARAMS_FILE, Row
+from ilsvrc_replay.leaderboard.trained_runs import CURVES, WEIGHTS
+from ilsvrc_replay.page import columns
+from ilsvrc_replay.params import Study
+
+WORDS = ("run", "entry")  # the columns of curves.csv that are no numbers
+
+
+class Results(NamedTuple):
+    """A study with its board, the content of leaderboard.json; the training curves of all its runs, the sha256 of
+    their weights by run, and the claims that they look into (rows of CLAIM_COLUMNS)."""
+
+    study: Study
+    board: dict[str, Any]
+    curves: list[Row]
+    weights: dict[str, str]
+    claims: list[Row]
+
+    @property
+    def rows(self) -> list[Row]:
+        return self.board["rows"]
+
+    @property
+    def protocol(self) -> str:
+        """The protocol that the page opens with; "" stands for all of them."""
+        return columns.protocols(self.study, self.rows)[0][0]
+
+    @property
+    def classes(self) -> int:
+        """How many classes the data set has: of K, guessing has the error 1 - 1/K."""
+        return round(100 / (100 - self.board["baseline"]["chance_top1_err"]))
+
+    @property
+    def by_protocol(self) -> Markup:
+        """For captions of charts that show one protocol at a time: a sentence that names it."""
+        if len(columns.column_of(self.rows, "protocol")) == 1:
+            return Markup()
+        return Markup('<span class="of-protocol"> By the protocol <b data-protocol-name></b>.</span>')
+
+
+def read(folder: Path) -> Results:
+    """The results that stage aggregate wrote to `folder`."""
+    return Results(
+        study=Study.model_validate(files.read_json(folder / PARAMS_FILE)),
+        board=files.read_json(folder / "leaderboard.json"),
+        curves=[typed(row) for row in files.read_csv(folder / CURVES)],
+        weights={row["run"]: row["sha256"] for row in files.read_csv(folder / WEIGHTS)},
+        claims=files.read_csv(folder / "measured.csv"),
+    )
+
+
+def typed(row: dict[str, str]) -> Row:
+    """A row of curves.csv with its numbers as numbers, None where one is missing."""
+    numbers = {key: float(value) if value else None for key, value in row.items() if key not in WORDS}
+    return row | numbers | {key: int(row[key]) for key in ("seed", "step")}

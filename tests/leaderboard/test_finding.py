@@ -1,0 +1,115 @@
+"""What a study found, in sentences: each says what its numbers say, and nothing that they do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ilsvrc_replay.leaderboard import finding, steps
+from ilsvrc_replay.leaderboard.parts import HERE, PUBLISHED, parts
+from ilsvrc_replay.params import Study, load_study
+
+ROOT = Path(__file__).parents[2]
+BASELINE = {"chance_top1_err": 99.5, "linear_top1_err": 95.0}
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return load_study(ROOT / "pipelines/studies/history.yaml")
+
+
+def masks(errors: dict[str, float], spread: float = 0.002, seeds: int = 3) -> dict[str, np.ndarray]:
+    """Seeds whose error is about `errors`, by entry, on 10,000 images."""
+    draw = np.random.default_rng(0)
+    return {
+        name: np.stack([draw.random(10_000) < error + spread * (seed - 1) for seed in range(seeds)])
+        for name, error in errors.items()
+    }
+
+
+def row(entry: str, top1: float, kind: str = "single", protocol: str = "single_crop", **more: object) -> dict:
+    known = {"entry": entry, "kind": kind, "protocol": protocol, "top1_err": 100 * top1, "top5_err": 50 * top1}
+    return known | {"seeds": 3, "architecture": entry, "recipe": "modern"} | more
+
+
+def found(study: Study, errors: dict[str, float], seeds: int = 3) -> list[str]:
+    wrong = masks(errors, seeds=seeds)
+    judged = steps.settle(steps.steps(study, "single_crop", wrong, BASELINE))
+    order = steps.order(study, "single_crop", wrong, BASELINE)
+    rows = [row(name, float(mask.mean())) for name, mask in wrong.items()]
+    return finding.sentences(study, rows, judged, [order] if order else [], wrong, "single_crop")
+
+
+FALLING = {"alexnet": 0.8, "zfnet": 0.75, "vgg16": 0.7, "googlenet": 0.65, "bn_inception": 0.6, "resnet50": 0.5}
+
+
+def test_a_history_that_falls_at_every_step(study: Study) -> None:
+    fall, resolved, order = found(study, FALLING)
+    assert fall.startswith("From alexnet to resnet50 the error falls by 37 %: from 80.")
+    assert "% top-1, and from 4" in fall
+    assert resolved.startswith("All 5 steps of the history are resolved: 5 as in history. The largest fall is bn_incep")
+    assert "10." in resolved
+    assert order.startswith("The order of 6 single nets agrees with their papers':")
+
+
+def test_a_reversed_step_is_named(study: Study) -> None:
+    _, resolved, _ = found(study, FALLING | {"googlenet": 0.85})
+    assert "4 as in history, vgg16 to googlenet reversed." in resolved
+
+
+def test_nets_alike_show_no_change(study: Study) -> None:
+    fall, resolved, *_ = found(study, dict.fromkeys(FALLING, 0.7))
+    assert fall.startswith("From alexnet to resnet50 the error does not change measurably:")
+    assert resolved == "No step of the history is resolved, of 5 judged."
+
+
+def test_one_seed_judges_nothing(study: Study) -> None:
+    _, judged, _ = found(study, FALLING, seeds=1)
+    assert judged.startswith("No step of the history is judged:")
+
+
+def test_pairs_of_ones_own_are_comparisons(study: Study) -> None:
+    own = study.model_copy(update={"steps": [["alexnet", "zfnet"]]})
+    sentences = found(own, FALLING)
+    assert sentences[0].startswith("The comparison is resolved: 1 as in history.")
+
+
+def test_cards_say_what_moved_the_error(study: Study) -> None:
+    rows = [
+        row("alexnet", 0.80),
+        row("alexnet", 0.76, protocol="ten_crop"),
+        row("alexnet", 0.72, "ensemble", "ten_crop"),
+        row("alexnet", 0.78, "ensemble"),
+        row("alexnet-era", 0.84, architecture="alexnet", recipe="era"),
+    ]
+    fell = parts(study, rows, "top5_err")
+    here = {one["part"]: one for one in fell if one["series"] == HERE}
+    assert [(here[part]["error"], here[part]["share"]) for part in ("net", "crops", "ensemble")] == [
+        (40.0, 1.0),
+        (38.0, 0.95),
+        (36.0, 0.9),
+    ]
+    published = {one["part"]: one["error"] for one in fell if one["series"] == PUBLISHED}
+    assert published == {"net": 19.8, "crops": 18.2, "ensemble": 16.4}
+    crops, recipe = finding.cards(study, rows, [], fell, "single_crop")
+    assert crops["figure"] == "10 %"
+    assert "5 % by the crops alone" in crops["text"]
+    assert "In the papers’ entries 17 % went." in crops["text"]
+    assert recipe["figure"] == "−4.0 points"
+
+
+def test_the_largest_step_is_a_resolved_fall(study: Study) -> None:
+    wrong = masks(FALLING)
+    judged = steps.settle(steps.steps(study, "single_crop", wrong, BASELINE))
+    (card,) = finding.cards(study, [], judged, [], "single_crop")
+    assert card["figure"].startswith("−10.")
+    assert card["text"].startswith("bn_inception to resnet50: 6")
+    assert "In the papers, top-5 of one net: 7.82 to 6.71 %." in card["text"]
+    assert finding.cards(study, [], [step | {"verdict": "not resolved"} for step in judged], [], "single_crop") == []
+
+
+@pytest.mark.parametrize(("chance", "measure"), [(90.0, "top1_err"), (99.5, "top5_err"), (98.0, "top5_err")])
+def test_few_classes_are_measured_by_top_1(chance: float, measure: str) -> None:
+    assert finding.measure_of(chance) == measure

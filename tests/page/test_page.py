@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browser import Sight, browser, chromium, window
-from clone import Clone
+from clone import ROOT, Clone
 from playwright.sync_api import Browser, Page
 
 from ilsvrc_replay import files
@@ -154,6 +155,16 @@ def test_a_phone_scrolls_down_only(chrome: Browser, results: Path, scheme: str) 
         assert phone.evaluate("document.documentElement.scrollWidth") == 390
         ground = phone.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 22, 21)"}[scheme]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_check_of_accessibility_finds_nothing(chrome: Browser, results: Path, scheme: str) -> None:
+    for page in (results / "index.html", ROOT / "results/index.html"):
+        with window(chrome, color_scheme=scheme, bypass_csp=True) as sight:
+            seen = sight.open(page)
+            seen.wait_for_function("!document.querySelector('.chart') || document.body.dataset.ready")
+            found = Axe().run(seen)
+            assert found.violations_count == 0, found.generate_report()
 
 
 def test_the_same_inputs_give_the_same_bytes_in_any_folder(clone: Clone, results: Path, tmp_path: Path) -> None:

@@ -125,6 +125,7 @@ def test_a_study_is_a_parent_with_a_child_for_every_run(client: MlflowClient, pl
     assert artifacts == ["results/figures", "results/index.html", "results/leaderboard.md"]
     note = parent.data.tags["mlflow.note.content"]
     assert note.startswith("# board")
+    assert client.get_experiment(parent.info.experiment_id).tags["mlflow.note.content"] == "# board"
     assert f"runs/{children[0].info.run_id}) | 9.00 | 8.00 | 1,234 |" in note
     assert [child.info.run_name for child in children] == ["net-0", "net-1"]
     first = children[0]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Account = dict[str, Any]
 STUDY, RUN, KEY, SHA256 = "study", "run", "key", "weights_sha256"
+NOTE = "mlflow.note.content"  # what MLflow shows as a description
 NOT_PARAMS = ("entry", "seed", "data", "normalisation", "versions", "final", SHA256)  # shown elsewhere, or always equal
 METRICS = {
     "lr": "train/lr",
@@ -79,7 +80,8 @@ def project_study(runs: Runs, account: Account) -> None:
         tags = {STUDY: account["study"], "entry": entry}
         runs.register(f"{account['study']}-{entry}", tags, versions, best["record"][SHA256])
     links = {training["run"]: f"#/experiments/{runs.experiment}/runs/{run}" for training, run in there}
-    tags = {KEY: account["key"], "mlflow.note.content": note(account, links)}
+    tags = {KEY: account["key"], NOTE: note(account, links)}
+    runs.client.set_experiment_tag(runs.experiment, NOTE, account["note"])  # what one sees first
     runs.log(parent, tags, {}, {}, {name: (value, at) for name, value in account["board"].items()})
     folder = root() / account["results"]
     if parent.info.status == "RUNNING" and folder.is_dir():

@@ -36,7 +36,7 @@ def row(entry: str, top1: float, kind: str = "single", protocol: str = "single_c
 
 def found(study: Study, errors: dict[str, float], seeds: int = 3) -> list[str]:
     wrong = masks(errors, seeds=seeds)
-    judged = steps.settle(steps.steps(study, "single_crop", wrong, BASELINE))
+    judged = steps.settle(study, steps.steps(study, "single_crop", wrong, BASELINE))
     order = steps.order(study, "single_crop", wrong, BASELINE)
     rows = [row(name, float(mask.mean())) for name, mask in wrong.items()]
     return finding.sentences(study, rows, judged, [order] if order else [], wrong, "single_crop")
@@ -73,7 +73,7 @@ def test_one_seed_judges_nothing(study: Study) -> None:
 def test_pairs_of_ones_own_are_comparisons(study: Study) -> None:
     own = study.model_copy(update={"steps": [["alexnet", "zfnet"]]})
     sentences = found(own, FALLING)
-    assert sentences[0].startswith("The comparison is resolved: 1 as in history.")
+    assert sentences[0].startswith("The comparison is resolved: 1 lower.")
 
 
 def test_cards_say_what_moved_the_error(study: Study) -> None:
@@ -102,7 +102,7 @@ def test_cards_say_what_moved_the_error(study: Study) -> None:
 
 def test_the_largest_step_is_a_resolved_fall(study: Study) -> None:
     wrong = masks(FALLING)
-    judged = steps.settle(steps.steps(study, "single_crop", wrong, BASELINE))
+    judged = steps.settle(study, steps.steps(study, "single_crop", wrong, BASELINE))
     (card,) = finding.cards(study, [], judged, [], "single_crop")
     assert card["figure"].startswith("−10.")
     assert card["text"].startswith("bn_inception to resnet50: 6")

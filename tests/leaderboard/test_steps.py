@@ -39,7 +39,7 @@ def wrong(*shares: float, images: int = IMAGES) -> np.ndarray:
 
 
 def settled(made: Study, masks: dict[str, np.ndarray], **baseline: float) -> list[dict[str, Any]]:
-    return steps.settle(steps.steps(made, "single_crop", masks, BASELINE | baseline))
+    return steps.settle(made, steps.steps(made, "single_crop", masks, BASELINE | baseline))
 
 
 def test_milestones_are_the_historys_in_its_order_whatever_the_studys() -> None:
@@ -168,7 +168,7 @@ def test_the_board_shows_steps_and_order() -> None:
     errors = {"alexnet": wrong(0.2), "vgg16": wrong(0.1), "googlenet": wrong(0.15)[:1]}
     made = study(*names)
     order = steps.order(made, "single_crop", errors, BASELINE)
-    text = "\n".join(render.history(Board([], settled(made, errors), [order], [])))
+    text = "\n".join(render.judged(Board([], settled(made, errors), [order], [])))
     for expected in (
         "| alexnet → vgg16 | single_crop | 20.00 → 10.00 | -10.00 (",
         "| 1.00 | 18.2 → 7.5 | resolved, as in history |",

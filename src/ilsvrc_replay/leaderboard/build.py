@@ -25,7 +25,7 @@ def build_board(study: Study, runs: Mapping[str, Run], rows: list[Row], findings
     for protocol, of_protocol in masks.items():
         judged += steps.steps(study, protocol, of_protocol, baseline)
         orders += [agreement] if (agreement := steps.order(study, protocol, of_protocol, baseline)) else []
-    judged = steps.settle(judged)
+    judged = steps.settle(study, judged)
     main = max(masks, key=lambda protocol: len(masks[protocol]), default="")
     fell = parts.parts(study, rows, finding.measure_of(baseline["chance_top1_err"]))
     return Board(

@@ -8,11 +8,13 @@ import numpy as np
 
 from ilsvrc_replay.leaderboard import judgement
 from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED
 from ilsvrc_replay.leaderboard.parts import HERE
-from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, REVERSED
+from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, HIGHER, LOWER, REVERSED
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.statistics.comparisons import LEVEL
 
+HISTORY = ("step of the history", "steps of the history")
 ENOUGH_CLASSES = 50  # with fewer, hardly any image can be wrong by top-5
 
 
@@ -35,10 +37,7 @@ def sentences(
         errors = {row["entry"]: row for row in rows if row["kind"] == "single" and row["protocol"] == protocol}
         found.append(fall(judged[0]["before"], judged[-1]["after"], errors, wrong))
     if judged:
-        nouns = (
-            ("step of the history", "steps of the history") if study.steps is None else ("comparison", "comparisons")
-        )
-        found.append(of_steps(judged, *nouns))
+        found.append(of_steps(judged, *(HISTORY if study.steps is None else ("comparison", "comparisons"))))
     if order:
         found.append(of_order(order))
     return found
@@ -62,16 +61,17 @@ def of_steps(steps: list[Row], noun: str, many: str) -> str:
     judged = [step for step in steps if judgement.is_judged(step["verdict"])]
     if not judged:
         return f"No {noun} is judged: {steps[0]['verdict'].partition(': ')[2]}."
-    resolved = [step for step in judged if step["verdict"] in (AS_IN_HISTORY, REVERSED)]
+    resolved = [step for step in judged if step["verdict"] != NOT_RESOLVED]
     if not resolved:
         return f"No {noun} is resolved, of {len(judged)} judged."
-    rose = [named(step) for step in resolved if step["verdict"] == REVERSED]
+    rose = [named(step) for step in resolved if step["verdict"] in (REVERSED, HIGHER)]
     fell = len(resolved) - len(rose)
     count = (
         f"All {len(steps)} {many} are" if len(resolved) == len(steps) else f"{len(resolved)} of {len(steps)} {many} are"
     )
     count = f"The {noun} is" if len(steps) == 1 else count
-    found = [f"{fell} as in history"] * bool(fell) + [f"{' and '.join(rose)} reversed"] * bool(rose)
+    down, up = ("as in history", "reversed") if noun == HISTORY[0] else ("lower", "higher")
+    found = [f"{fell} {down}"] * bool(fell) + [f"{' and '.join(rose)} {up}"] * bool(rose)
     largest = min(resolved, key=lambda step: step["change"])
     most = f" The largest fall is {named(largest)}, {-largest['change']:.1f} points." if fell else ""
     return f"{count} resolved: {', '.join(found)}.{most}"
@@ -106,7 +106,7 @@ def cards(study: Study, rows: list[Row], steps: list[Row], parts: list[Row], pro
 
 def largest_step(steps: list[Row]) -> Row | None:
     """The step with the largest fall that is resolved."""
-    fallen = [step for step in steps if step["verdict"] == AS_IN_HISTORY]
+    fallen = [step for step in steps if step["verdict"] in (AS_IN_HISTORY, LOWER)]
     if not fallen:
         return None
     step = min(fallen, key=lambda step: step["change"])

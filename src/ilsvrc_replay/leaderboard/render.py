@@ -61,7 +61,7 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
         *tunings.sentences(board.tuning, study),
         *reductions(study, rows),
         *findings(rows, baseline),
-        *history(board),
+        *judged(board, own=study.steps is not None),
         *decided(board),
         "",
         "The two right-hand columns are published ImageNet figures: their order can be compared, their size cannot:",
@@ -109,20 +109,20 @@ def findings(rows: list[Row], baseline: dict[str, Any]) -> list[str]:
     return ["", "What a linear classifier beats:", "", *found] if found else []
 
 
-def history(board: Board) -> list[str]:
-    """The steps of the history with their verdicts, and how far the whole order agrees."""
+def judged(board: Board, own: bool = False) -> list[str]:
+    """The steps of the history, or a study's `own`, with their verdicts, and how far the whole order agrees."""
     if not board.steps:
         return []
     lines = [
         "",
-        "## The steps of the history",
+        "## What the changes did" if own else "## The steps of the history",
         "",
         "| step | protocol | top-1 error % | change in points (95 %) | p | p, Holm | P(later errs less) |"
         " published, one net: top-5 | verdict |",
         "|---|---|---:|---:|---:|---:|---:|---:|---|",
         *(f"| {' | '.join(step_cells(step))} |" for step in board.steps),
         "",
-        HOW_JUDGED,
+        how_judged(own),
     ]
     if any(step["mcnemar_p"] is not None for step in board.steps):
         lines += ["", FEW_SEEDS]
@@ -131,13 +131,18 @@ def history(board: Board) -> list[str]:
     return lines
 
 
-HOW_JUDGED = (
-    "In history the error of the challenge's entries fell at every step. A step is judged from three seeds of both nets"
-    " on, by Welch's t over the seeds with the share of the variance that is the images', and Holm's correction over"
-    f" all steps at 5 %: *{steps.AS_IN_HISTORY}* is a fall here too, *{steps.REVERSED}* a rise, *{NOT_RESOLVED}* is"
-    " neither. Intervals and p are of each step alone. A net that does not beat the linear classifier is not judged."
-    " Verdicts hold for these nets at this width and length of training."
-)
+def how_judged(own: bool) -> str:
+    """What the verdicts on the history's steps mean, or on a study's `own`."""
+    history = "" if own else "In history the error of the challenge's entries fell at every step. "
+    fell, rose = (steps.LOWER, steps.HIGHER) if own else (steps.AS_IN_HISTORY, steps.REVERSED)
+    return (
+        f"{history}A step is judged from three seeds of both nets on, by Welch's t over the seeds with the share of the"
+        f" variance that is the images', and Holm's correction over all steps at 5 %: *{fell}* is a fall, *{rose}* a"
+        f" rise, *{NOT_RESOLVED}* is neither. Intervals and p are of each step alone. A net that does not beat the"
+        " linear classifier is not judged. Verdicts hold for these nets at this width and length of training."
+    )
+
+
 FEW_SEEDS = (
     "With fewer than three seeds p is McNemar's exact one, of the first seeds' two weight files, not of the two nets."
 )

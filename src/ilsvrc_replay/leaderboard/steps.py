@@ -26,6 +26,7 @@ HISTORY = (
     ("inception_v4",),
 )
 AS_IN_HISTORY, REVERSED = "resolved, as in history", "resolved, reversed"
+LOWER, HIGHER = "resolved, lower", "resolved, higher"  # of pairs that a study writes down, which no history judged
 SIDES = ("before", "after")
 Baseline = Mapping[str, Any]
 
@@ -66,12 +67,13 @@ def steps(study: Study, protocol: str, wrong: Mapping[str, np.ndarray], baseline
     return [{column: row[column] for column in STEP_COLUMNS} for row in rows]
 
 
-def settle(rows: list[Row]) -> list[Row]:
+def settle(study: Study, rows: list[Row]) -> list[Row]:
     """The steps of all protocols with their verdicts, one family for Holm's correction.
 
     In history the error of the challenge's entries fell at every step.
     """
-    return judgement.settle(rows, fell=AS_IN_HISTORY, rose=REVERSED)
+    fell, rose = (AS_IN_HISTORY, REVERSED) if study.steps is None else (LOWER, HIGHER)
+    return judgement.settle(rows, fell=fell, rose=rose)
 
 
 def order(study: Study, protocol: str, wrong: Mapping[str, np.ndarray], baseline: Baseline) -> Row | None:

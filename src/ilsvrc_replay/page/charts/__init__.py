@@ -9,6 +9,7 @@ from ilsvrc_replay.page.charts import (
     error_by_cost,
     error_by_part,
     error_by_rate,
+    error_by_recipe,
     error_by_year,
     training_curves,
 )
@@ -16,6 +17,7 @@ from ilsvrc_replay.page.charts import (
 CHARTS = (
     error_by_year,
     change_by_step,
+    error_by_recipe,
     error_by_part,
     error_by_cost,
     error_by_rate,

@@ -7,12 +7,12 @@ from markupsafe import Markup
 
 from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED, is_judged
-from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, REVERSED
+from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, HIGHER, LOWER, REVERSED
 from ilsvrc_replay.page.chart import Chart
 from ilsvrc_replay.page.drawing import GREEN, GREY, INK, VERMILLION, of_protocol, spec, table, wide
 from ilsvrc_replay.page.results import Results
 
-VERDICTS = {AS_IN_HISTORY: GREEN, NOT_RESOLVED: GREY, REVERSED: VERMILLION, "not judged": INK}
+FELL, ROSE = (AS_IN_HISTORY, LOWER), (REVERSED, HIGHER)  # of the history's steps, and of a study's own
 SHAPES = ["triangle-left", "circle", "triangle-right", "cross"]
 
 
@@ -20,30 +20,37 @@ def chart(results: Results) -> Chart | None:
     """None for a study without steps."""
     if not results.board["steps"]:
         return None
-    drawn = spec(draw(results.board["steps"], results.protocol), "Change of the error at each step of the history")
+    own = results.study.steps is not None
+    drawn = spec(draw(results.board["steps"], results.protocol, own), "Change of the error at each step")
     return Chart(
         key="steps",
-        heading="Did history hold?",
+        heading="What the changes did" if own else "Did history hold?",
         intro=Markup(
-            "In history the error of the challenge’s entries fell at every step. A step is judged from three seeds of"
-            " both nets on, by Welch’s <i>t</i> over the seeds with the share of the variance that is the images’, and"
-            " Holm’s correction over all steps at 5&#8239;%: <em>{fell}</em> is a fall here too, <em>{rose}</em> a"
-            " rise, <em>{neither}</em> is neither. A net that does not beat the linear classifier is not judged."
-            " Verdicts hold for these nets at this width and length of training."
-        ).format(fell=AS_IN_HISTORY, rose=REVERSED, neither=NOT_RESOLVED),
+            "{history}A step is judged from three seeds of both nets on, by Welch’s <i>t</i> over the seeds with the"
+            " share of the variance that is the images’, and Holm’s correction over all steps at 5&#8239;%:"
+            " <em>{fell}</em> is a fall, <em>{rose}</em> a rise, <em>{neither}</em> is neither. A net that does not"
+            " beat the linear classifier is not judged. Verdicts hold for these nets at this width and length of"
+            " training."
+        ).format(
+            history="" if own else "In history the error of the challenge’s entries fell at every step. ",
+            fell=FELL[own],
+            rose=ROSE[own],
+            neither=NOT_RESOLVED,
+        ),
         specs={"": drawn},
         label="Chart: change of the error at each step. Tab goes through its points.",
         caption=Markup(
-            "Left of the line the error falls, as it did in history; bars are of 95&#8239;% confidence, of each step"
-            " alone.{by_protocol}"
-        ).format(by_protocol=results.by_protocol),
+            "Left of the line the error falls{history}; bars are of 95&#8239;% confidence, of each step alone."
+            "{by_protocol}"
+        ).format(history="" if own else ", as it did in history", by_protocol=results.by_protocol),
         below="steps_table.html.j2",
         figures={"steps": drawn},
     )
 
 
-def draw(steps: list[Row], protocol: str) -> alt.LayerChart:
-    """The change of each step with its interval: left of the line the error falls, as history's did."""
+def draw(steps: list[Row], protocol: str, own: bool) -> alt.LayerChart:
+    """The change of each step with its interval: left of the line the error falls. `own`: of the study's own steps."""
+    verdicts = {FELL[own]: GREEN, NOT_RESOLVED: GREY, ROSE[own]: VERMILLION, "not judged": INK}
     param, chosen = of_protocol(protocol)
     kept = ("change", "change_low", "change_high", "protocol")
     rows = [
@@ -62,15 +69,15 @@ def draw(steps: list[Row], protocol: str) -> alt.LayerChart:
     margin = 0.03 * (max(ends) - min(ends)) or 1.0
     x = alt.X("change:Q").title("change of the top-1 error, points").axis(tickCount=6)
     x = x.scale(domain=[min(ends) - margin, max(ends) + margin], nice=False)
-    color = alt.Color("verdict:N", title=None).scale(domain=list(VERDICTS), range=list(VERDICTS.values()))
-    shape = alt.Shape("verdict:N", title=None).scale(domain=list(VERDICTS), range=SHAPES)
+    color = alt.Color("verdict:N", title=None).scale(domain=list(verdicts), range=list(verdicts.values()))
+    shape = alt.Shape("verdict:N", title=None).scale(domain=list(verdicts), range=SHAPES)
     base = alt.Chart(table(rows)).transform_filter(chosen).encode(y=y)
     zero = alt.Chart(alt.Data(values=[{}])).mark_rule(opacity=0.6, aria=False).encode(x=alt.datum(0))
     bars = [
         base.transform_filter(f"datum.verdict == '{verdict}' && isValid(datum.change_low)")
         .mark_rule(strokeWidth=2, color=of_verdict, aria=False)
         .encode(x=alt.X("change_low:Q"), x2="change_high:Q")
-        for verdict, of_verdict in VERDICTS.items()
+        for verdict, of_verdict in verdicts.items()
     ]
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
         x=x, color=color, shape=shape, tooltip="says:N", description="says:N"

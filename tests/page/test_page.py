@@ -62,7 +62,7 @@ def test_every_chart_is_drawn(seen: Page) -> None:
     assert charts.count() == 4 + 3  # history, steps, parts and cost, and a panel for each net
     for chart in charts.all():
         assert chart.locator("svg .mark-line path, svg .mark-symbol path").count() > 1
-    assert seen.locator("#history-chart .mark-symbol path[tabindex]").count() > 5
+    assert seen.locator("#history-chart .mark-symbol path[tabindex='-1']").count() > 5
 
 
 def test_every_number_of_the_board_is_the_csvs(seen: Page, results: Path) -> None:
@@ -105,6 +105,8 @@ def test_the_filter_leaves_the_rows_that_match(seen: Page) -> None:
     seen.fill("#filter", "pair ensemble")
     assert seen.locator("#board-table tbody tr:visible th code").all_inner_texts() == ["pair"]
     assert seen.locator("#shown").inner_text() == "1 of 8 rows"
+    seen.fill("#filter", "modern")
+    assert seen.locator("#board-table tbody tr:visible").count() == 4, "a column that is left out counts, too"
     seen.fill("#filter", "")
     assert seen.locator("#board-table tbody tr:visible").count() == 4
 
@@ -124,6 +126,10 @@ def test_the_keyboard_reads_a_point(seen: Page) -> None:
     point = seen.locator("#history-chart path[aria-label^='alexnet: ']").first
     point.focus()
     assert "500 test images of digits" in seen.locator("#history-chart + .readout").inner_text()
+    before = seen.locator("#history-chart + .readout").inner_text()
+    seen.keyboard.press("ArrowRight")
+    assert seen.locator("#history-chart + .readout").inner_text() not in ("", before)
+    assert seen.locator("#history-chart path[tabindex='0']").count() == 1, "one stop of Tab for a chart"
 
 
 def test_each_row_tells_what_remakes_it_and_finds_it(seen: Page, clone: Clone) -> None:

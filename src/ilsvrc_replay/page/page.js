@@ -12,7 +12,7 @@ async function draw(place) {
     parameter.value = values[parameter.name] ?? parameter.value;
   }
   await vegaEmbed(place, spec, { renderer: "svg", actions: false });
-  all("svg path[aria-label]", place).forEach((mark) => readable(mark, place));
+  readable(all("svg path[aria-label]", place), place);
   place.dataset.drawn = wanted;
 }
 
@@ -22,13 +22,22 @@ function reads(place, parameter) {
   return (spec.params ?? []).some(({ name }) => name === parameter);
 }
 
-// Points can be reached by Tab, and say under the chart what their tooltip says.
-function readable(mark, place) {
+// Tab reaches a chart's first point, and the arrow keys lead from point to point; under the chart stands what a point's
+// tooltip says.
+function readable(marks, place) {
   const readout = place.nextElementSibling;
   if (!readout?.matches(".readout")) return;
-  mark.setAttribute("tabindex", "0");
-  mark.addEventListener("focus", () => { readout.textContent = mark.getAttribute("aria-label"); });
-  mark.addEventListener("blur", () => { readout.textContent = ""; });
+  marks.forEach((mark, number) => {
+    mark.setAttribute("tabindex", number ? "-1" : "0");
+    mark.addEventListener("focus", () => { readout.textContent = mark.getAttribute("aria-label"); });
+    mark.addEventListener("blur", () => { readout.textContent = ""; });
+    mark.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      marks.at((number + step) % marks.length).focus();
+    });
+  });
 }
 
 function show() {
@@ -36,7 +45,8 @@ function show() {
   const words = document.getElementById("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
   const board = all("#board-table tbody tr");
   for (const element of all("main [data-protocol]")) {
-    const text = element.matches("#board-table tr") ? element.textContent.toLowerCase() : null;
+    const row = element.matches("#board-table tr");
+    const text = row ? `${element.textContent} ${element.dataset.words}`.toLowerCase() : null;
     const hidden = text !== null && !words.every((word) => text.includes(word));
     element.hidden = hidden || (Boolean(protocol) && element.dataset.protocol !== protocol);
   }

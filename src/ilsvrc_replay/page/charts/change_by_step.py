@@ -38,7 +38,7 @@ def chart(results: Results) -> Chart | None:
             neither=NOT_RESOLVED,
         ),
         specs={"": drawn},
-        label="Chart: change of the error at each step. Tab goes through its points.",
+        label="Chart: change of the error at each step. arrow keys go through its points.",
         caption=Markup(
             "Left of the line the error falls{history}; bars are of 95&#8239;% confidence, of each step alone."
             "{by_protocol}"

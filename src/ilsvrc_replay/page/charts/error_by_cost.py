@@ -46,7 +46,7 @@ def chart(results: Results) -> Chart:
         specs=specs,
         legend="Error against",
         options={key: name for key, (*_, name) in COSTS.items()},
-        label="Chart: top-1 error against cost. Tab goes through its points.",
+        label="Chart: top-1 error against cost. arrow keys go through its points.",
         caption=Markup(
             "Counted on the nets as they are tested here, at their width and image size, on a logarithmic scale. Down"
             " and left is better; bars are of 95&#8239;% confidence.{by_protocol}"

@@ -31,7 +31,7 @@ def chart(results: Results) -> Chart | None:
             " what is left of it after averaging over crops, and over nets, stands to its left."
         ),
         specs={"": drawn},
-        label="Chart: what crops and ensembles leave of the error. Tab goes through its points.",
+        label="Chart: what crops and ensembles leave of the error. arrow keys go through its points.",
         caption=Markup(
             "Published: top-5 errors on ImageNet, of the paper’s own crops and ensembles. Measured here: {measure}"
             " errors, with the best of this study’s protocols and an ensemble of each net’s seeds. A net without a"

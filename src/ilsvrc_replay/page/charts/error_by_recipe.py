@@ -23,7 +23,7 @@ def chart(results: Results) -> Chart | None:
         key="recipes",
         heading="What the recipe moved",
         specs={"": drawn},
-        label="Chart: error of each net by its recipes. Tab goes through its points.",
+        label="Chart: error of each net by its recipes. arrow keys go through its points.",
         caption=Markup(
             "A line is one net, at the same width and on the same images, by its recipes; bars are of 95&#8239;%"
             " confidence.{by_protocol}"

@@ -58,7 +58,7 @@ def chart(results: Results) -> Chart:
         legend="Show the error as",
         options={view.key: view.title for view in shown},
         notes={view.key: view.note for view in shown},
-        label="Chart: error over the years. Tab goes through its points.",
+        label="Chart: error over the years. arrow keys go through its points.",
         caption=caption(results),
         figures={"history": specs[shown[0].key]},
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from ilsvrc_replay.evaluation.protocols import tested_on
 from ilsvrc_replay.leaderboard.board import PART_COLUMNS, Row
@@ -12,6 +11,7 @@ from ilsvrc_replay.params import Study
 
 PUBLISHED, HERE = "published", "measured here"
 ONE_CROP = "single_crop"
+Part = tuple[str, float, str, str]  # part, error in %, what was averaged, where the figure stands
 
 
 def parts(study: Study, rows: list[Row], measure: str) -> list[Row]:
@@ -27,40 +27,31 @@ def parts(study: Study, rows: list[Row], measure: str) -> list[Row]:
     return found
 
 
-def measured(entry: str, rows: list[Row], measure: str) -> Iterator[tuple[str, float, str, str]]:
-    """Part, error, what was averaged, and protocol, of an entry's own rows on test images: one crop, the lowest of its
-    other protocols, and the ensemble of its seeds by the better of these."""
-    tested = [row for row in rows if row["entry"] == entry and tested_on(row["protocol"])[0] == "test"]
-    alone = {row["protocol"]: row for row in tested if row["kind"] == "single"}
-    together = {row["protocol"]: row for row in tested if row["kind"] == "ensemble"}
+def measured(entry: str, rows: list[Row], measure: str) -> Iterator[Part]:
+    """Of an entry's own rows on all test images: one crop, the last of the study's other protocols, and the ensemble
+    of its seeds by the same. Which is last was written down before the test."""
+    whole = [row for row in rows if row["entry"] == entry and tested_on(row["protocol"])[0] == "test"]
+    alone = {row["protocol"]: row for row in whole if row["kind"] == "single" and "@" not in row["protocol"]}
+    together = {row["protocol"]: row for row in whole if row["kind"] == "ensemble"}
     if ONE_CROP not in alone:
         return
     yield "net", alone[ONE_CROP][measure], "one crop", ONE_CROP
-    best = min(alone, key=lambda protocol: alone[protocol][measure])
-    views = [protocol for protocol in alone if protocol != ONE_CROP and "@" not in protocol]
-    if views:
-        several = min(views, key=lambda protocol: alone[protocol][measure])
-        yield "crops", alone[several][measure], several.replace("_", " "), several
-    if best in together:
-        row = together[best]
-        yield "ensemble", row[measure], f"{row['seeds']} seeds, {best.replace('_', ' ')}", best
+    last = [ONE_CROP, *(protocol for protocol in alone if protocol != ONE_CROP)][-1]
+    if last != ONE_CROP:
+        yield "crops", alone[last][measure], words(last), last
+    if ensemble := together.get(last):
+        yield "ensemble", ensemble[measure], f"{ensemble['seeds']} seeds, {words(last)}", last
 
 
-def series(entry: str, name: str, measure: str, values: list[tuple[str, float, str, str]]) -> list[Row]:
-    """Rows of one series, with the share of its error with one crop."""
-    first = next((error for part, error, *_ in values if part == "net"), None)
-    found = []
-    for part, error, of, source in values:
-        share = round(error / first, 4) if first else None
-        row: Mapping[str, Any] = {
-            "entry": entry,
-            "series": name,
-            "part": part,
-            "of": of,
-            "measure": measure,
-            "error": error,
-            "share": share,
-            "source": source,
-        }
-        found.append({column: row[column] for column in PART_COLUMNS})
-    return found
+def words(protocol: str) -> str:
+    return protocol.replace("_", " ")
+
+
+def series(entry: str, name: str, measure: str, found: Sequence[Part]) -> list[Row]:
+    """Rows of one series."""
+    first = next((error for part, error, *_ in found if part == "net"), None)
+    rows = []
+    for part, error, of, source in found:
+        share = first and round(error / first, 4)
+        rows.append(dict(zip(PART_COLUMNS, (entry, name, part, of, measure, error, share, source), strict=True)))
+    return rows

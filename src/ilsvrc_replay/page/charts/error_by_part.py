@@ -12,7 +12,7 @@ from ilsvrc_replay.page.drawing import BLUE, INK, VERMILLION, spec, table, wide
 from ilsvrc_replay.page.results import Results
 
 SERIES = {PUBLISHED: BLUE, HERE: VERMILLION}
-PARTS = {"net": "one net, one crop", "crops": "the best of its crops", "ensemble": "an ensemble"}
+PARTS = {"net": "one net, one crop", "crops": "many crops", "ensemble": "an ensemble"}
 SHAPES = ["circle", "triangle-down", "square"]
 
 
@@ -34,7 +34,7 @@ def chart(results: Results) -> Chart | None:
         label="Chart: what crops and ensembles leave of the error. arrow keys go through its points.",
         caption=Markup(
             "Published: top-5 errors on ImageNet, of the paper’s own crops and ensembles. Measured here: {measure}"
-            " errors, with the best of this study’s protocols and an ensemble of each net’s seeds. A net without a"
+            " errors, by the last of this study’s protocols, and an ensemble of each net’s seeds. A net without a"
             " published error with one crop is drawn for this study alone; all numbers are in"
             " <code>results/{study}/parts.csv</code>."
         ).format(measure=measure, study=results.study.study),

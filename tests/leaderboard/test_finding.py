@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ilsvrc_replay.leaderboard import finding, steps
+from ilsvrc_replay.leaderboard.board import Board
 from ilsvrc_replay.leaderboard.parts import HERE, PUBLISHED, parts
 from ilsvrc_replay.params import Study, load_study
 
@@ -39,7 +40,8 @@ def found(study: Study, errors: dict[str, float], seeds: int = 3) -> list[str]:
     judged = steps.settle(study, steps.steps(study, "single_crop", wrong, BASELINE))
     order = steps.order(study, "single_crop", wrong, BASELINE)
     rows = [row(name, float(mask.mean())) for name, mask in wrong.items()]
-    return finding.sentences(study, rows, judged, [order] if order else [], wrong, "single_crop")
+    board = Board(rows, judged, [order] if order else [], [])
+    return finding.sentences(study, board, wrong, "single_crop")
 
 
 FALLING = {"alexnet": 0.8, "zfnet": 0.75, "vgg16": 0.7, "googlenet": 0.65, "bn_inception": 0.6, "resnet50": 0.5}
@@ -70,6 +72,12 @@ def test_one_seed_judges_nothing(study: Study) -> None:
     assert judged.startswith("No step of the history is judged:")
 
 
+def test_nothing_is_said_of_a_fall_from_a_net_that_did_not_train(study: Study) -> None:
+    first, *_ = found(study, FALLING | {"alexnet": 0.96})
+    assert first.startswith("4 of 5 steps of the history are resolved: 4 as in history. The largest fall is ")
+    assert "alexnet" not in first
+
+
 def test_pairs_of_ones_own_are_comparisons(study: Study) -> None:
     own = study.model_copy(update={"steps": [["alexnet", "zfnet"]]})
     sentences = found(own, FALLING)
@@ -93,7 +101,7 @@ def test_cards_say_what_moved_the_error(study: Study) -> None:
     ]
     published = {one["part"]: one["error"] for one in fell if one["series"] == PUBLISHED}
     assert published == {"net": 19.8, "crops": 18.2, "ensemble": 16.4}
-    crops, recipe = finding.cards(study, rows, [], fell, "single_crop")
+    crops, recipe = finding.cards(Board(rows, [], [], [], fell), "single_crop")
     assert crops["figure"] == "10 %"
     assert "5 % by the crops alone" in crops["text"]
     assert "In the papers’ entries 17 % went." in crops["text"]
@@ -103,11 +111,12 @@ def test_cards_say_what_moved_the_error(study: Study) -> None:
 def test_the_largest_step_is_a_resolved_fall(study: Study) -> None:
     wrong = masks(FALLING)
     judged = steps.settle(study, steps.steps(study, "single_crop", wrong, BASELINE))
-    (card,) = finding.cards(study, [], judged, [], "single_crop")
+    (card,) = finding.cards(Board([], judged, [], []), "single_crop")
     assert card["figure"].startswith("−10.")
     assert card["text"].startswith("bn_inception to resnet50: 6")
     assert "In the papers, top-5 of one net: 7.82 to 6.71 %." in card["text"]
-    assert finding.cards(study, [], [step | {"verdict": "not resolved"} for step in judged], [], "single_crop") == []
+    unresolved = [step | {"verdict": "not resolved"} for step in judged]
+    assert finding.cards(Board([], unresolved, [], []), "single_crop") == []
 
 
 @pytest.mark.parametrize(("chance", "measure"), [(90.0, "top1_err"), (99.5, "top5_err"), (98.0, "top5_err")])

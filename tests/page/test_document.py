@@ -11,7 +11,10 @@ import pytest
 from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard import trained_runs
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS
+from ilsvrc_replay.leaderboard.steps import LOWER
 from ilsvrc_replay.page import columns, document, figures, listing, results
+from ilsvrc_replay.page.charts import error_by_recipe
+from ilsvrc_replay.page.drawing import spec
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.run import run_name
 from ilsvrc_replay.tools import redraw
@@ -72,6 +75,36 @@ def test_a_net_of_ones_own_has_its_rank_and_the_distance_to_the_next() -> None:
         values | {"entry": "alexnet", "architecture": "alexnet", "top1_err": 13.0},
     ]
     assert columns.added(rows) == {"mine": "2 of 3 by single_crop, 0.50 points behind resnet18"}
+
+
+def test_the_same_net_by_two_recipes_is_a_slope() -> None:
+    values = {"kind": "single", "protocol": "single_crop", "top1_err_low": 9.0, "top1_err_high": 15.0}
+    rows = [
+        values | {"entry": "vgg16", "architecture": "vgg16", "recipe": "modern", "top1_err": 10.0},
+        values | {"entry": "vgg16-era", "architecture": "vgg16", "recipe": "era", "top1_err": 14.0},
+        values | {"entry": "alexnet", "architecture": "alexnet", "recipe": "modern", "top1_err": 13.0},
+        values | {"entry": "vgg16", "architecture": "vgg16", "recipe": "modern", "top1_err": 9.9, "kind": "ensemble"},
+    ]
+    points = error_by_recipe.slopes(rows)
+    assert [(point["net"], point["recipe"], point["err"]) for point in points] == [
+        ("vgg16", "modern", 10.0),
+        ("vgg16", "era", 14.0),
+    ]
+    drawn = spec(error_by_recipe.draw(points, "single_crop"), "")
+    assert drawn["layer"][0]["encoding"]["x"]["sort"] == ["era", "modern"]
+
+
+def test_a_studys_own_steps_are_no_history(folder: Path) -> None:
+    params = files.read_json(folder / "params.json") | {"steps": [["alexnet", "zfnet"]]}
+    files.write_json(folder / "params.json", params)
+    board = files.read_json(folder / "leaderboard.json")
+    board["steps"] = [step | {"verdict": LOWER} for step in board["steps"][:1]]
+    files.write_json(folder / "leaderboard.json", board)
+    found = results.read(folder)
+    page = document.render(found, document.charts(found), "")
+    assert "What the changes did" in page
+    assert "Did history hold?" not in page
+    assert '<span class="badge fell">resolved, lower</span>' in page
 
 
 def test_intervals_are_drawn_to_one_scale() -> None:

@@ -25,15 +25,8 @@ def build_board(study: Study, runs: Mapping[str, Run], rows: list[Row], findings
     for protocol, of_protocol in masks.items():
         judged += steps.steps(study, protocol, of_protocol, baseline)
         orders += [agreement] if (agreement := steps.order(study, protocol, of_protocol, baseline)) else []
-    judged = steps.settle(study, judged)
+    board = Board(rows, steps.settle(study, judged), orders, judged_claims.judge(study, runs, findings))
+    board = board._replace(parts=parts.parts(study, rows, finding.measure_of(baseline["chance_top1_err"])))
     main = max(masks, key=lambda protocol: len(masks[protocol]), default="")
-    fell = parts.parts(study, rows, finding.measure_of(baseline["chance_top1_err"]))
-    return Board(
-        rows=rows,
-        steps=judged,
-        orders=orders,
-        claims=judged_claims.judge(study, runs, findings),
-        parts=fell,
-        finding=finding.sentences(study, rows, judged, orders, masks.get(main, {}), main),
-        cards=finding.cards(study, rows, judged, fell, main),
-    )
+    sentences = finding.sentences(study, board, masks.get(main, {}), main)
+    return board._replace(finding=sentences, cards=finding.cards(board, main))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ilsvrc_replay.leaderboard import judgement
-from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.leaderboard.board import Board, Row
 from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED
 from ilsvrc_replay.leaderboard.parts import HERE
-from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, HIGHER, LOWER, REVERSED
+from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, HIGHER, LOWER, NOT_TRAINED, REVERSED
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.statistics.comparisons import LEVEL
 
@@ -23,24 +23,27 @@ def measure_of(chance_top1_err: float) -> str:
     return "top5_err" if 100 / (100 - chance_top1_err) >= ENOUGH_CLASSES else "top1_err"
 
 
-def sentences(
-    study: Study, rows: list[Row], steps: list[Row], orders: list[Row], wrong: Mapping[str, np.ndarray], protocol: str
-) -> list[str]:
+def sentences(study: Study, board: Board, wrong: Mapping[str, np.ndarray], protocol: str) -> list[str]:
     """What the study found by `protocol`, the main thing first; nothing where it has neither steps nor an order.
 
     `wrong`: by entry, the images that each seed has wrong by top-1, masks (S, N).
     """
-    judged = [step for step in steps if step["protocol"] == protocol]
-    order = next((order for order in orders if order["protocol"] == protocol), None)
+    steps = [step for step in board.steps if step["protocol"] == protocol]
+    order = next((order for order in board.orders if order["protocol"] == protocol), None)
     found = []
-    if study.steps is None and len(judged) > 1:
-        errors = {row["entry"]: row for row in rows if row["kind"] == "single" and row["protocol"] == protocol}
-        found.append(fall(judged[0]["before"], judged[-1]["after"], errors, wrong))
-    if judged:
-        found.append(of_steps(judged, *(HISTORY if study.steps is None else ("comparison", "comparisons"))))
+    if study.steps is None and len(steps) > 1 and all(trained(step) for step in (steps[0], steps[-1])):
+        errors = {row["entry"]: row for row in board.rows if row["kind"] == "single" and row["protocol"] == protocol}
+        found.append(fall(steps[0]["before"], steps[-1]["after"], errors, wrong))
+    if steps:
+        found.append(of_steps(steps, *(HISTORY if study.steps is None else ("comparison", "comparisons"))))
     if order:
         found.append(of_order(order))
     return found
+
+
+def trained(step: Row) -> bool:
+    """Whether both nets of a step count as trained."""
+    return not step["verdict"].endswith(NOT_TRAINED)
 
 
 def fall(first: str, last: str, errors: Mapping[str, Row], wrong: Mapping[str, np.ndarray]) -> str:
@@ -95,13 +98,13 @@ def named(step: Row) -> str:
     return f"{step['before']} to {step['after']}"
 
 
-def cards(study: Study, rows: list[Row], steps: list[Row], parts: list[Row], protocol: str) -> list[Row]:
+def cards(board: Board, protocol: str) -> list[Row]:
     """Up to three findings in a figure each: the largest step, what crops and ensembles moved, what the recipe moved.
 
     A card has `title`, `figure` and `text`.
     """
-    judged = [step for step in steps if step["protocol"] == protocol]
-    return [card for card in (largest_step(judged), moved(parts), of_recipe(study, rows, protocol)) if card]
+    steps = [step for step in board.steps if step["protocol"] == protocol]
+    return [card for card in (largest_step(steps), moved(board.parts), of_recipe(board.rows, protocol)) if card]
 
 
 def largest_step(steps: list[Row]) -> Row | None:
@@ -117,7 +120,7 @@ def largest_step(steps: list[Row]) -> Row | None:
     return {"title": "The largest step", "figure": f"−{-step['change']:.1f} points", "text": text}
 
 
-def moved(parts: list[Row]) -> Row | None:
+def moved(parts: Sequence[Row]) -> Row | None:
     """What part of the error of one net with one crop its crops and its ensemble take away, on average over nets."""
     here = [part for part in parts if part["series"] == HERE]
     by_part = {
@@ -142,7 +145,7 @@ def moved(parts: list[Row]) -> Row | None:
     return {"title": "Crops and ensembles", "figure": percent(np.mean(ensembles)), "text": text}
 
 
-def of_recipe(study: Study, rows: list[Row], protocol: str) -> Row | None:
+def of_recipe(rows: list[Row], protocol: str) -> Row | None:
     """How much the modern recipe changes the error of the same nets, against their era's."""
     found: dict[str, dict[str, float]] = {}
     for row in rows:

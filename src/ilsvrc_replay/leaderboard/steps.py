@@ -27,6 +27,7 @@ HISTORY = (
 )
 AS_IN_HISTORY, REVERSED = "resolved, as in history", "resolved, reversed"
 LOWER, HIGHER = "resolved, lower", "resolved, higher"  # of pairs that a study writes down, which no history judged
+NOT_TRAINED = "did not train"
 SIDES = ("before", "after")
 Baseline = Mapping[str, Any]
 
@@ -57,7 +58,7 @@ def steps(study: Study, protocol: str, wrong: Mapping[str, np.ndarray], baseline
     for before, after in pairs(study, wrong):
         names, masks = (before, after), (wrong[before], wrong[after])
         failed = [name for name, mask in zip(names, masks, strict=True) if not trained(mask, baseline, protocol)]
-        reason = f"{' and '.join(failed)} did not train" if failed else None
+        reason = f"{' and '.join(failed)} {NOT_TRAINED}" if failed else None
         rows.append(
             {"protocol": protocol, "before": before, "after": after}
             | {f"{side}_top1_err": round(100 * float(mask.mean()), 4) for side, mask in zip(SIDES, masks, strict=True)}

@@ -6,10 +6,12 @@ INSTALLED := .venv/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-long test-gpu mutation ui clean
+.PHONY: help install study docs test test-long test-gpu mutation ui clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED)  ## install into .venv
 
 study: $(INSTALLED)  ## run the study in params.yaml, what is not up to date of it, and print its leaderboard
 	@replay run
@@ -28,6 +30,11 @@ mutation: $(INSTALLED)  ## plant errors in the code that decides results, and sa
 test-gpu:  ## compare the GPU with the CPU, and print a table; without .venv by the python3 that there is
 	@python3 -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "error: make test-gpu compares a GPU with the CPU, but torch finds no CUDA device")'
 	@PYTHONPATH=src python3 -m pytest -q -o addopts= -m gpu tests/gpu
+
+docs: $(INSTALLED)  ## build the documentation as a site, site/index.html
+	@$(BIN)/python -c 'import material, mkdocstrings' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c requirements.lock -e '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "open site/index.html in any browser"
 
 ui: $(INSTALLED)  ## browse the runs on http://127.0.0.1:5000
 	@replay ui --port $(or $(PORT),5000)

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import re
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from clone import ROOT
+from ruamel.yaml import YAML
 from typer.main import get_command
 
+import ilsvrc_replay
 from ilsvrc_replay.commands import app
+from ilsvrc_replay.datasets import Dataset
 from ilsvrc_replay.files import read_csv
+from ilsvrc_replay.params import Entry, Evaluation, Study
+from ilsvrc_replay.run import Compute, Crop, Recipe, Schedule
+
+sys.path.insert(0, str(ROOT / "docs/hooks"))
+import command_pages
+import key_tables
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+SAID = {page: page.read_text(encoding="utf-8") for page in PAGES}
 BOARD = read_csv(ROOT / "results/quick/leaderboard.csv")
 STEPS = read_csv(ROOT / "results/quick/steps.csv")
 
@@ -54,7 +69,7 @@ def test_the_steps_are_those_of_results() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_links_to_is_there(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", SAID[page]):
         path, _, anchor = target.partition("#")
         linked = (page.parent / path).resolve() if path else page
         assert linked.exists(), target
@@ -65,10 +80,57 @@ def test_what_a_page_links_to_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_and_studies_that_a_page_names_exist(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
+    text = SAID[page]
     known = set(get_command(app).commands)
     assert set(re.findall(r"\breplay ([a-z]+)", text.replace("ILSVRC Replay", ""))) <= known
     studies = {path.stem for path in (ROOT / "pipelines/studies").glob("*.yaml")}
     assert set(re.findall(r"replay use ([a-z][\w-]*)", text)) <= studies
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
+    assert set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE)) <= targets
+
+
+def test_every_page_is_linked_to() -> None:
+    linked = {(page.parent / path).resolve() for page in PAGES for path in re.findall(r"\]\(([^):#]+)", SAID[page])}
+    assert set(PAGES[1:]) - linked == {ROOT / "docs/index.md"}  # which the site begins with
+
+
+def test_the_stages_and_their_files_are_those_of_the_pipeline() -> None:
+    stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    text = SAID[ROOT / "docs/reference/pipeline.md"]
+    assert re.findall(r"^\| `([a-z]+)[`@]", text, re.MULTILINE) == list(stages)
+    outs = [stage.get("do", stage)["outs"] for stage in stages.values()]
+    paths = [path for found in outs for out in found for path in (out if isinstance(out, dict) else [out])]
+    results = {path.rpartition("/")[2] for path in paths if path.startswith("results/${study}")}
+    assert results == set(
+        re.findall(
+            r"`([\w]+(?:\.\w+)?)/?`",
+            " ".join(re.findall(r"^\| (`.*?) \|", text.partition("## Files")[2], re.MULTILINE)),
+        )
+    )
+
+
+def test_every_key_of_params_yaml_has_a_meaning() -> None:
+    page = "\n".join(key_tables.sections())
+    models = (Study, Dataset, Compute, Evaluation, Entry, Recipe, Schedule, Crop)
+    keys = {key for model in models for key in model.model_fields}
+    assert keys <= set(re.findall(r"^\| `(\w+)` \|(?:[^|]*\|){2} [^|]+ \|$", page, re.MULTILINE))
+    described = {key for model in models for key, field in model.model_fields.items() if field.description}
+    assert key_tables.MEANINGS.keys() <= keys
+    assert key_tables.MEANINGS.keys() & described <= {"protocols", "compact", "batch_size"}  # others' keys of that name
+
+
+def test_every_command_is_in_the_reference() -> None:
+    page = command_pages.commands()
+    assert re.findall(r"^### `replay (\w+)`", page, re.MULTILINE) == list(get_command(app).commands)
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = YAML(typ="safe").load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (citation["version"], citation["license"]) == (ilsvrc_replay.__version__, project["license"])
+    assert project["description"] in citation["title"].replace(": the", ": The")
+    assert re.search(
+        rf"calls itself {re.escape(ilsvrc_replay.__version__)}|^## \[{re.escape(ilsvrc_replay.__version__)}\]",
+        SAID[ROOT / "CHANGELOG.md"],
+        re.MULTILINE,
+    )

@@ -34,7 +34,7 @@ test-gpu:  ## compare the GPU with the CPU, and print a table; without .venv by 
 docs: $(INSTALLED)  ## build the documentation as a site, site/index.html
 	@$(BIN)/python -c 'import material, mkdocstrings' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c requirements.lock -e '.[docs]'
 	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
-	@echo "open site/index.html in any browser"
+	@echo "open site/index.html in any browser; with its search: python3 -m http.server --bind 127.0.0.1 --directory site"
 
 ui: $(INSTALLED)  ## browse the runs on http://127.0.0.1:5000
 	@replay ui --port $(or $(PORT),5000)

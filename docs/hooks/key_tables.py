@@ -15,30 +15,6 @@ from ilsvrc_replay.evaluation.protocols import PROTOCOLS
 from ilsvrc_replay.recipes.catalogue import published
 
 MARK = "<!-- keys -->"  # what follows it stands on the code host in their place
-# What the schema leaves to a key's name.
-MEANINGS = {
-    "study": "name of the study, and of the folder of its results",
-    "seeds": "one run of every entry for each",
-    "entries": "the rows of the board, by names that you choose",
-    "evaluation": "how runs are tested",
-    "dataset": "the images",
-    "tuning": "how a searched value is chosen",
-    "defaults": "what all entries share",
-    "schedule": "how the learning rate falls",
-    "crop": "where in an image a training view lies",
-    "compute": "on what runs train, and how",
-    "device": "what runs train on; auto: a GPU if there is one",
-    "init": "how the first weights are drawn; paper: as the net's paper says",
-    "optimizer": "how a step follows from the gradient",
-    "batch_size": "images of a step, in all processes together",
-    "kind": "which of them",
-    "pad": "pad: the margin",
-    "scale": "resize: smallest and largest side",
-    "area": "area: smallest and largest share of the image",
-    "aspect": "area: smallest and largest width by height",
-    "protocols": "ways to test; with `@N` after the name, on the first N images",
-    "ensembles": "rows that average entries, by names that you choose",
-}
 # Values that a check in code allows, which a schema cannot show.
 VALUES = {"name": names(), "protocols": PROTOCOLS}
 TYPES = {
@@ -86,7 +62,7 @@ def table(
     for key, field in schema["properties"].items():
         if key not in left_out:
             values = either(VALUES[key]) if key in VALUES else value(field)
-            meaning = html.escape(field.get("description") or MEANINGS[key], quote=False)
+            meaning = html.escape(field["description"], quote=False)
             rows.append(f"| `{key}` | {values} | {default(field, (defaults or {}).get(key))} | {meaning} |")
     return "\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows])
 
@@ -102,7 +78,7 @@ def value(field: Mapping[str, Any]) -> str:
     if field["type"] == "array":
         of, count = value(field["items"]), field.get("maxItems")  # 2, of all that have one
         return f"pair of: {of}" if count else f"list of: {of}"
-    bounds = [f"{sign} {field[bound]:,}" for bound, sign in BOUNDS.items() if bound in field]
+    bounds = [f"{sign} {field[bound]}" for bound, sign in BOUNDS.items() if bound in field]
     return " ".join([TYPES[field["type"]], *([", ".join(bounds)] if bounds else [])])
 
 

@@ -35,9 +35,11 @@ class EnsembleParams(Strict):
 
 
 class Evaluation(Strict):
-    protocols: list[Protocol] = Field(min_length=1)
+    protocols: list[Protocol] = Field(min_length=1, description="ways to test; with @N after the name, on N images")
     batch_size: int = Field(ge=1, description="views that a net reads at once")
-    ensembles: dict[Name, EnsembleParams] = Field(default_factory=dict)
+    ensembles: dict[Name, EnsembleParams] = Field(
+        default_factory=dict, description="rows that average entries, by names that you choose"
+    )
 
 
 class Grid(Strict):
@@ -131,16 +133,16 @@ class Tuning(Strict):
 class Study(Strict):
     """What params.yaml says: a data set, entries with their recipes, seeds, and how they are trained and tested."""
 
-    study: Name
+    study: Name = Field(description="name of the study, and of the folder of its results")
     question: str = Field("", description="that the study answers, in a sentence; over its page")
-    dataset: Dataset
-    compute: Compute = Compute()
-    evaluation: Evaluation
-    seeds: list[Seed] = Field(min_length=1)
-    tuning: Tuning = Tuning()
+    dataset: Dataset = Field(description="the images")
+    compute: Compute = Field(Compute(), description="on what runs train, and how")
+    evaluation: Evaluation = Field(description="how runs are tested")
+    seeds: list[Seed] = Field(min_length=1, description="one run of every entry for each")
+    tuning: Tuning = Field(Tuning(), description="how a searched value is chosen")
     compact: Literal[1, 2, 4, 8, 16] = Field(1, description="factor by which every net's total stride is lowered")
-    defaults: Defaults = Defaults()
-    entries: dict[Name, Entry] = Field(min_length=1)
+    defaults: Defaults = Field(Defaults(), description="what all entries share")
+    entries: dict[Name, Entry] = Field(min_length=1, description="the rows of the board, by names that you choose")
     steps: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] | None = Field(
         None, description="pairs of entries, earlier and later, whose change is judged; null: the history's"
     )

@@ -34,7 +34,7 @@ class Strict(BaseModel):
 class Schedule(Strict):
     """How the learning rate falls over the training, `progress` running from 0 to 1."""
 
-    kind: Literal["constant", "step", "staircase", "cosine", "poly", "plateau"]
+    kind: Literal["constant", "step", "staircase", "cosine", "poly", "plateau"] = Field(description="the shape")
     warmup: float = Field(ge=0, lt=1, description="share of the training in which the rate first rises from 0")
     at: list[Fraction] = Field(description="step: fractions of the training at which the rate falls")
     every: Fraction = Field(description="staircase: the rate falls after every such fraction of the training")
@@ -51,11 +51,13 @@ class Crop(Strict):
     `area` and a ratio of width to height drawn from `aspect`, stretched to the view.
     """
 
-    kind: Literal["whole", "pad", "resize", "area"]
-    pad: float = Field(gt=0, le=1)
-    scale: Range[Annotated[float, Field(ge=1, le=4)]]
-    area: Range[Share]
-    aspect: Range[Annotated[float, Field(gt=0)]]
+    kind: Literal["whole", "pad", "resize", "area"] = Field(description="how the place is chosen")
+    pad: float = Field(gt=0, le=1, description="pad: the margin, in sides of the view")
+    scale: Range[Annotated[float, Field(ge=1, le=4)]] = Field(
+        description="resize: smallest and largest side, in sides of the view"
+    )
+    area: Range[Share] = Field(description="area: smallest and largest share of the image")
+    aspect: Range[Annotated[float, Field(gt=0)]] = Field(description="area: smallest and largest width by height")
 
     @model_validator(mode="after")
     def ranges_rise(self) -> Crop:
@@ -69,10 +71,14 @@ class Crop(Strict):
 class Recipe(Strict):
     """How weights are trained. The values of the published recipes, and what they leave out, are in recipes.yaml."""
 
-    init: Literal["paper", "he", "glorot", "orthogonal"]
+    init: Literal["paper", "he", "glorot", "orthogonal"] = Field(
+        description="how the first weights are drawn; paper: as the net's paper says"
+    )
     zero_residuals: bool = Field(description="start residual blocks as the identity")
     norm_bias: float = Field(ge=0, description="first bias of the batch normalisations outside residual blocks")
-    optimizer: Literal["sgd", "nesterov", "rmsprop", "adamw"]
+    optimizer: Literal["sgd", "nesterov", "rmsprop", "adamw"] = Field(
+        description="how a step follows from the gradient"
+    )
     lr: float = Field(gt=0, description="learning rate")
     momentum: float = Field(ge=0, lt=1, description="of the gradient; in adamw beta 1")
     weight_decay: float = Field(ge=0, description="added to the gradient; in adamw decoupled from it")
@@ -84,13 +90,13 @@ class Recipe(Strict):
     auxiliary_weight: Annotated[float, Field(ge=0)] | None = Field(
         description="of auxiliary losses; null: as published"
     )
-    schedule: Schedule
-    batch_size: int = Field(ge=2)
+    schedule: Schedule = Field(description="how the learning rate falls")
+    batch_size: int = Field(ge=2, description="images of a step, in all processes together")
     epochs: float = Field(gt=0, description="passes over the training images, also in parts")
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         description="for every dropout layer; null: as published"
     )
-    crop: Crop
+    crop: Crop = Field(description="where in an image a training view lies")
     test_scale: float = Field(ge=1, le=4, description="side that a test image is resized to, in sides of its crop")
     flip: bool = Field(description="mirror half of the images")
     pca_colour: float = Field(ge=0, description="standard deviation of AlexNet's colour shift; 0: none")
@@ -98,7 +104,9 @@ class Recipe(Strict):
 
 
 class Compute(Strict):
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="what runs train on; auto: a GPU if there is one"
+    )
     threads: int = Field(2, ge=1, description="CPU threads; part of the result, as sums round differently")
     deterministic: bool = Field(True, description="the same bytes at every run on the same kind of machine")
     precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of training; tests are always in fp32")

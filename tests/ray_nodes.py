@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+HOST = "127.0.0.2"  # this machine alone reaches it; Ray takes 127.0.0.1 for this machine's address in its network
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
@@ -23,8 +24,8 @@ class Nodes:
         self.folder, self.disks = folder, {}
         self.sockets = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short, for the paths of sockets
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+            free.bind((HOST, 0))
+            self.address = f"{HOST}:{free.getsockname()[1]}"
 
     def start(self, name: str, cpus: int, own_disk: bool = True, **environment: str) -> Path:
         """Returns the folder that is the node's disk."""
@@ -33,13 +34,18 @@ class Nodes:
         self.disks[name] = disk
         place = ["--address", self.address] if len(self.disks) > 1 else self.head()
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "REPLAY_", "DVC_"))}
-        own = {"HOME": str(disk / "home"), "NODES": str(disk), "RAY_USAGE_STATS_ENABLED": "0"}
+        own = {"HOME": str(disk / "home"), "NODES": str(disk), "RAY_agent_register_timeout_ms": "300000"}
         own |= {"REPLAY_DISK": str(disk)} if own_disk else {}
-        command = [RAY, "start", *place, "--node-ip-address=127.0.0.1", f"--node-name={name}", f"--num-cpus={cpus}"]
+        command = [RAY, "start", *place, f"--node-ip-address={HOST}", f"--node-name={name}", f"--num-cpus={cpus}"]
         command += ["--object-store-memory=100000000", "--disable-usage-stats"]
-        done = subprocess.run(command, env=kept | own | environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return disk
+        for _ in range(4):  # Ray gives a node 30 s to start, for which a busy machine may be too slow
+            done = subprocess.run(
+                command, env=kept | own | environment, capture_output=True, text=True, start_new_session=True
+            )
+            if done.returncode == 0:
+                return disk
+            self.kill(name)
+        raise AssertionError(done.stdout + done.stderr)
 
     def head(self) -> list[str]:
         port = self.address.partition(":")[2]

@@ -31,5 +31,5 @@ def config() -> str:
         return ""
     file = ConfigObj()
     file["core"] = {"remote": name}
-    file[f"'remote \"{name}\"'"] = known["remote"][name]
+    file[f'remote "{name}"'] = known["remote"][name]
     return "\n".join(file.write())

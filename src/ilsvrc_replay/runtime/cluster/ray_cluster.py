@@ -10,6 +10,7 @@ from ilsvrc_replay.errors import StudyError, first_line
 from ilsvrc_replay.run import Compute
 from ilsvrc_replay.runtime.cluster import worker
 
+HERE = "127.0.0.2"  # an address that this machine alone reaches; for 127.0.0.1 Ray takes that in the network
 PATIENCE = 120  # seconds for every node to say what it has
 
 
@@ -33,7 +34,8 @@ class RayCluster:
             raise StudyError("--on ray needs Ray: pip install -e .[cluster]") from None
         if address and "://" in address:
             raise StudyError(f"--address {address}: run this on a node of the cluster, and name it HOST:PORT or auto")
-        own = {} if address else {"_node_ip_address": "127.0.0.1"}
+        host = address.partition(":")[0] if address else HERE
+        own = {"_node_ip_address": host} if host.startswith("127.") else {}
         try:
             ray.init(
                 address or "local",

@@ -30,7 +30,7 @@ from ilsvrc_replay.runtime.tracking import LATER, sync
 # DVC without its chatter but with its errors, which --quiet hides; what a stage says goes past it. Terminated, it gives
 # up the files that it has listed as in use, or a later `dvc repro` waits until init has buried it. The kernel may tell
 # it once for every thread of a launcher that was killed: the first time counts, or the list would be left half-written.
-DVC = """
+QUIET = """
 import os, signal, sys
 
 def end(number, _):
@@ -39,9 +39,8 @@ def end(number, _):
 
 signal.signal(signal.SIGTERM, end)
 sys.stdout = open(os.devnull, "w")
-from dvc.cli import main
-sys.exit(main(sys.argv[1:]))
 """
+DVC = f"{QUIET}from dvc.cli import main\nsys.exit(main(sys.argv[1:]))"
 REPRO = ("--wait-for-lock", "repro", "--single-item")
 RESOLVE = "resolve"  # the stage that runs at every call and says what decides the others
 FAILED = "failed to run: "  # DVC's word of a stage that has said itself what is wrong

@@ -1,6 +1,6 @@
 """DVC at both ends of the way between a cluster's driver and its workers, by its remote.
 
-`python -m ilsvrc_replay.runtime.cluster.carrier VERB` takes a request as JSON on stdin. What a run made goes to the
+A process of its own for each of the VERBS takes a request as JSON on stdin. What a run made goes to the
 remote by checksum. Its entries in DVC's run cache, a page of text a stage, say which inputs gave these outs; they come
 to the driver through Ray. There stock DVC looks a stage up by the checksums of all its inputs, and so takes what a
 worker made only for what this very checkout would have made.
@@ -13,12 +13,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import redirect_stdout
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from dvc import fs
@@ -135,25 +132,14 @@ def entries_at_remote(repo: Repo) -> Any:
     return None if isinstance(remote.fs, fs.HTTPFileSystem) else remote
 
 
-def leave(number: int, _frame: FrameType | None) -> None:
-    signal.signal(number, lambda *_: None)  # as in launcher.py: DVC gives up the files that it has listed as in use
-    sys.exit(128 + number)
-
-
 VERBS: dict[str, Callable[[Request], int]] = {"carry": carry, "enter": enter, "offer": offer}
 
 
 def run(verb: str) -> int:
-    signal.signal(signal.SIGTERM, leave)
     request = json.load(sys.stdin)
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())  # stages inherit it
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):  # but what stages say
-        try:
-            return VERBS[verb](request)
-        except DvcException as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-
-
-if __name__ == "__main__":
-    sys.exit(run(sys.argv[1]))
+    try:
+        return VERBS[verb](request)
+    except DvcException as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1

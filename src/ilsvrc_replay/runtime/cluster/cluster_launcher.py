@@ -23,12 +23,12 @@ from ilsvrc_replay.runtime.cluster import snapshot, worker
 from ilsvrc_replay.runtime.cluster.driver_config import config, packages
 from ilsvrc_replay.runtime.cluster.ray_cluster import NodeLost, RayCluster
 from ilsvrc_replay.runtime.console import MOVING
-from ilsvrc_replay.runtime.launcher import DVC, FAILED, REPRO, Launcher, pending
+from ilsvrc_replay.runtime.launcher import DVC, FAILED, QUIET, REPRO, Launcher, pending
 from ilsvrc_replay.runtime.scratch import scratch
 
 TRIES = 5  # times that a run is begun whose nodes die, one after the other
 DATA = ("resolve", "acquire", "prepare")  # the stages that all runs depend on
-CARRIER = "ilsvrc_replay.runtime.cluster.carrier"
+CARRIER = f"{QUIET}from ilsvrc_replay.runtime.cluster.carrier import run\nsys.exit(run(sys.argv[1]))"
 DECIDED = ("MLFLOW_TRACKING_URI", "OMP_NUM_THREADS", MOVING, tracking.LATER, "REPLAY_KEEP_SECONDS", "PYTHONPATH")
 
 
@@ -130,7 +130,7 @@ class ClusterLauncher(Launcher):
 
     def spread(self, name: str) -> bool:
         shared, stages = self.driver["shared"], self.groups[name]
-        command = ["-c", DVC, *REPRO, *stages] if shared else ["-m", CARRIER, "carry"]
+        command = ["-c", DVC, *REPRO, *stages] if shared else ["-c", CARRIER, "carry"]
         own = {"name": name, "stages": stages, "command": command, "snapshot": self.sent[0]}
         own["pull"] = [stage for stage in stages if stage not in self.todo]
         if self.stopping:
@@ -179,7 +179,7 @@ class ClusterLauncher(Launcher):
         return done
 
     def call(self, name: str, verb: str, request: dict[str, Any]) -> bool:
-        return self.execute(name, ["-m", CARRIER, verb], {}, json.dumps(request).encode())
+        return self.execute(name, ["-c", CARRIER, verb], {}, json.dumps(request).encode())
 
     def stop(self) -> None:
         super().stop()

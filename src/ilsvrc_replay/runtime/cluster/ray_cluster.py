@@ -27,7 +27,6 @@ class RayCluster:
 
     def __init__(self, address: str | None, compute: Compute) -> None:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
             import ray
         except ImportError:
@@ -44,7 +43,7 @@ class RayCluster:
                 logging_level="ERROR",
                 **own,
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # whatever Ray comes up with
             raise StudyError(f"no Ray cluster at {address or 'this machine'}: {first_line(error)}") from None
         ray.cloudpickle.register_pickle_by_value(worker)
         self.ray = ray

@@ -11,8 +11,9 @@ import os
 import sys
 import threading
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from ilsvrc_replay.run import Compute
 from ilsvrc_replay.runtime import tracking
 from ilsvrc_replay.runtime.cluster import snapshot, worker
 from ilsvrc_replay.runtime.cluster.driver_config import config, packages
-from ilsvrc_replay.runtime.cluster.ray_cluster import NodeLost, RayCluster
+from ilsvrc_replay.runtime.cluster.ray_cluster import FRESH, NodeLost, RayCluster
 from ilsvrc_replay.runtime.console import MOVING
 from ilsvrc_replay.runtime.launcher import DVC, FAILED, QUIET, REPRO, Launcher, pending
 from ilsvrc_replay.runtime.scratch import scratch
 
+SPARE = 2  # runs that Ray is asked for beyond its places: a place is not empty until it is asked for the next one
 TRIES = 5  # times that a run is begun whose nodes die, one after the other
 DATA = ("resolve", "acquire", "prepare")  # the stages that all runs depend on
 CARRIER = f"{QUIET}from ilsvrc_replay.runtime.cluster.carrier import run\nsys.exit(run(sys.argv[1]))"
@@ -46,6 +48,7 @@ class ClusterLauncher(Launcher):
         self.todo: set[str] = set()
         self.book: list[dict[str, Any]] = []  # what is to be entered
         self.turn = threading.Lock()  # of the one that enters
+        self.asking, self.order = 0, threading.Condition()
 
     def open(self) -> None:
         """Connect, and hold every node against this machine. Raises StudyError for what keeps one from working."""
@@ -117,7 +120,9 @@ class ClusterLauncher(Launcher):
         """Do a run somewhere, and again elsewhere if its node dies."""
         for number in range(TRIES):
             try:
-                return self.spread(name)
+                with self.asked(is_next=number > 0):
+                    done, made = self.spread(name)
+                return done and (made is None or self.enter(name, made))
             except NodeLost as lost:
                 if self.stopping:
                     return False
@@ -128,15 +133,32 @@ class ClusterLauncher(Launcher):
                 return False
         return False
 
-    def spread(self, name: str) -> bool:
+    @contextmanager
+    def asked(self, is_next: bool) -> Iterator[None]:
+        """Wait until there may soon be a place. Ray begins tasks in the order in which it was asked for them: were it
+        asked for all at once, a run whose node has died would be behind all others, heavy as it may be."""
+        with self.order:
+            while not is_next and self.asking >= self.cluster.places + SPARE and not self.stopping:
+                self.order.wait(FRESH)  # nodes come and go
+            self.asking += 1
+        try:
+            yield
+        finally:
+            with self.order:
+                self.asking -= 1
+                self.order.notify()
+
+    def spread(self, name: str) -> tuple[bool, dict[str, Any] | None]:
+        """Whether a node did it, and what is to be entered of it; of a shared checkout nothing is."""
         shared, stages = self.driver["shared"], self.groups[name]
         command = ["-c", DVC, *REPRO, *stages] if shared else ["-c", CARRIER, "carry"]
         own = {"name": name, "stages": stages, "command": command, "snapshot": self.sent[0]}
         own["pull"] = [stage for stage in stages if stage not in self.todo]
         if self.stopping:
-            return False
+            return False, None
         events = self.cluster.work(self.driver, own, self.sent[1])
         _, node = next(events)  # waits for a place
+        made = None
         with self.watched(name, node) as ended:
             for kind, *rest in events:
                 if kind == "line":
@@ -145,8 +167,8 @@ class ClusterLauncher(Launcher):
                     raise StudyError(f"node {node} {rest[0]}")
                 else:
                     status, made = rest
-                    ended.append(status == 0 and (shared or self.enter(name, stages, made)))
-        return any(ended)
+                    ended.append(status == 0)
+        return any(ended), made
 
     def hear(self, name: str, line: str, moving: bool, is_error: bool) -> None:
         if moving:
@@ -154,15 +176,17 @@ class ClusterLauncher(Launcher):
         elif FAILED not in line:
             self.watcher.line(name, line, sys.stderr if is_error else sys.stdout)
 
-    def enter(self, name: str, stages: list[str], made: dict[str, Any]) -> bool:
+    def enter(self, name: str, made: dict[str, Any]) -> bool:
         """Enter what a worker made into this checkout, together with what came in while the last ones were entered."""
         for account in made["accounts"]:
             tracking.write(account)
-        mine = {"name": name, "stages": stages, "entries": made["entries"], "done": None}
-        self.book.append(mine)
+        mine = {"name": name, "stages": self.groups[name], "entries": made["entries"], "done": None}
+        with self.lock:
+            self.book.append(mine)
         with self.turn:
             if mine["done"] is None:
-                batch, self.book[:] = list(self.book), []
+                with self.lock:
+                    batch, self.book = self.book, []
                 if not self.enter_all(batch) and len(batch) > 1:
                     for each in batch:
                         self.enter_all([each])
@@ -183,6 +207,8 @@ class ClusterLauncher(Launcher):
 
     def stop(self) -> None:
         super().stop()
+        with self.order:
+            self.order.notify_all()
         if self.cluster:
             self.cluster.stop()
 

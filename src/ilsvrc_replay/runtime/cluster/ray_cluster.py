@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from ilsvrc_replay.run import Compute
 from ilsvrc_replay.runtime.cluster import worker
 
 HERE = "127.0.0.2"  # an address that this machine alone reaches; for 127.0.0.1 Ray takes that in the network
+FRESH = 5  # seconds for which it is known how many places there are
 PATIENCE = 120  # seconds for every node to say what it has
 
 
@@ -49,6 +51,7 @@ class RayCluster:
         self.ray = ray
         self.size = sizes(compute, "GPU" in ray.cluster_resources())
         self.tasks: set[Any] = set()
+        self.counted, self.at = 0, 0.0
 
     @property
     def nodes(self) -> dict[str, str]:
@@ -61,12 +64,23 @@ class RayCluster:
             for key, node in found.items()
         }
 
+    @property
+    def places(self) -> int:
+        """How many runs the nodes that are there have room for at once; asked anew after some seconds."""
+        if not self.counted or time.monotonic() - self.at > FRESH:
+            there = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+            room = [[has.get(kind, 0) // number for kind, number in self.wanted.items()] for has in there]
+            self.counted, self.at = int(sum(map(min, room))), time.monotonic()
+        return self.counted
+
+    @property
+    def wanted(self) -> dict[str, int]:
+        return {kind: self.size[f"num_{kind.lower()}s"] for kind in ("CPU", "GPU") if self.size[f"num_{kind.lower()}s"]}
+
     def check_size(self) -> None:
         """Raises StudyError if no node can ever do a run."""
-        wanted = {"CPU": self.size["num_cpus"], "GPU": self.size["num_gpus"]}
-        there = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
-        if not any(all(has.get(kind, 0) >= number for kind, number in wanted.items()) for has in there):
-            need = " and ".join(f"{number} {kind}s" for kind, number in wanted.items() if number)
+        if not self.places:
+            need = " and ".join(f"{number} {kind}s" for kind, number in self.wanted.items())
             raise StudyError(f"a run needs {need}, by params.yaml's compute, and no node of the cluster has as many")
 
     def look(self, driver: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,9 +1,9 @@
 """On paper: how long a study takes on a cluster whose nodes fail, against the ideal of GPUs that are never idle.
 
-`python -m ilsvrc_replay.tools.plan.spread` prints the table of docs/scaling.md. A run's length is reckoned from its
-net's multiply-adds at the paper's size. Runs begin in order as GPUs get free, the heaviest first; one whose node fails
-begins anew at the end of the queue, or where all nodes see one checkout goes on from the state that it kept there; and
-the node comes back after a while.
+`python -m ilsvrc_replay.tools.plan.spread` prints the table of docs/how-to/cluster.md. A run's length is reckoned from
+its net's multiply-adds at the paper's size. Runs begin in order as GPUs get free, the heaviest first. One whose node
+fails is the next to begin: anew, or where all nodes see one checkout from the state that it kept there. The node comes
+back after a while.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def spread(
                 gone = now - began[each]
                 kept = gone - gone % KEPT if goes_on else 0.0
                 lost += gone - kept
-                waiting.append(length - kept)
+                waiting.appendleft(length - kept)
             there[name] = Node(0)
             heapq.heappush(events, (now + repair, next(number), "is back", name))
         elif kind == "is back":

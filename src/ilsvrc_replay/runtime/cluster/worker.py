@@ -144,7 +144,8 @@ def bring_to(folder: Path, driver: dict[str, Any], snapshot: dict[str, Any]) -> 
 def called(*command: str, folder: Path, env: dict[str, str] | None = None) -> None:
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
-        why = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[0]
+        said = (done.stderr.strip() or "no reason given").splitlines()
+        why = next((line for line in said if line.startswith(("ERROR", "fatal"))), said[0])
         raise RuntimeError(f"{' '.join(command[:4])}: {why}")
 
 

@@ -50,6 +50,7 @@ class RayCluster:
         ray.cloudpickle.register_pickle_by_value(worker)
         self.ray = ray
         self.size = sizes(compute, "GPU" in ray.cluster_resources())
+        self.there = ray.remote(num_returns="streaming", max_retries=0, **self.size)(there)
         self.tasks: set[Any] = set()
         self.counted, self.at = 0, 0.0
 
@@ -108,8 +109,7 @@ class RayCluster:
         """Do a run somewhere: first ("on", node), then what worker.work says. Raises NodeLost if it must be done again,
         and StudyError for what a node stumbled over."""
         exceptions = self.ray.exceptions
-        remote = self.ray.remote(num_returns="streaming", max_retries=0, **self.size)(there)
-        events = remote.remote(driver, task, [snapshot])
+        events = self.there.remote(driver, task, [snapshot])
         self.tasks.add(events)
         try:
             for event in events:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -30,24 +30,37 @@ def main() -> None:
 @app.command("run")
 def run_study(
     jobs: Annotated[int, typer.Option(min=0, help="runs at once; 0: one a GPU, or one more than the cores carry")] = 0,
+    on: Annotated[Literal["here", "ray"], typer.Option(help="this machine, or a cluster of Ray's")] = "here",
+    address: Annotated[
+        str | None, typer.Option(help="of the cluster: HOST:PORT, or auto; without it, one of this machine alone")
+    ] = None,
 ) -> None:
     """Bring the study in params.yaml up to date and print its board.
 
     Only what an edit touches is made anew; several runs train at once. Stopped by Ctrl-C, it goes on where it was.
 
-    Examples: `replay run`, `replay run --jobs 1`.
+    Examples: `replay run`, `replay run --jobs 1`, `replay run --on ray --address auto`.
     """
-    from ilsvrc_replay.runtime.gpus import find
     from ilsvrc_replay.tools import doctor, redraw
 
+    if address and on != "ray":
+        raise StudyError("--address is for a cluster: add --on ray")
     study = load_study()
     doctor.check_all_but_gpus(study)
     try:
-        gpus = find(study.compute)
         runs = {entry: [run_name(entry, seed) for seed in study.seeds] for entry in study.entries}
         searches = [entry for entry in study.entries if study.grids(entry)]
-        jobs = jobs or launcher.default_jobs(study.compute, gpus)
-        launcher.Launcher(jobs, gpus).run(runs, searches, before_runs=lambda: doctor.check_gpus(study))
+        if on == "ray":
+            from ilsvrc_replay.runtime.cluster.cluster_launcher import ClusterLauncher
+
+            spread = ClusterLauncher(jobs or len(study.runs), address, study.compute)
+            spread.run(runs, searches, before_runs=spread.open)
+        else:
+            from ilsvrc_replay.runtime.gpus import find
+
+            gpus = find(study.compute)
+            jobs = jobs or launcher.default_jobs(study.compute, gpus)
+            launcher.Launcher(jobs, gpus).run(runs, searches, before_runs=lambda: doctor.check_gpus(study))
     except KeyboardInterrupt:
         typer.echo("error: stopped; what was finished is kept, run again to go on", err=True)
         raise typer.Exit(130) from None

@@ -37,8 +37,10 @@ class Lines:
     def environment(self) -> dict[str, str]:
         return dict(os.environ)
 
-    def begin(self, name: str, is_run: bool) -> None:
-        """Called when a stage or a run starts."""
+    def begin(self, name: str, is_run: bool, where: str = "") -> None:
+        """Called when a stage or a run starts; `where`: on which node of a cluster."""
+        if where:
+            self.line(name, f"{name}  on {where}", sys.stdout)
 
     def end(self, name: str, done: bool) -> None:
         """Called when it has ended, `done` or failed."""
@@ -68,6 +70,7 @@ class MovingTable(Lines):
         super().__init__()
         self.console = Console(stderr=False, highlight=False)
         self.rows: dict[str, tuple[float, str]] = {}
+        self.places: dict[str, str] = {}
         self.runs: set[str] = set()
         self.done = 0
         self.live = Live(console=self.console, get_renderable=self.table, refresh_per_second=4, transient=True)
@@ -83,9 +86,10 @@ class MovingTable(Lines):
     def environment(self) -> dict[str, str]:
         return {**os.environ, MOVING: "1"}
 
-    def begin(self, name: str, is_run: bool) -> None:
+    def begin(self, name: str, is_run: bool, where: str = "") -> None:
         with self.lock:
             self.rows[name] = (time.monotonic(), "starting")
+            self.places[name] = where
             self.runs |= {name} if is_run else set()
 
     def end(self, name: str, done: bool) -> None:
@@ -109,11 +113,13 @@ class MovingTable(Lines):
     def table(self) -> Table:
         table = Table(box=None, show_header=False, caption=f"{self.done} done", caption_justify="left")
         table.add_column(no_wrap=True, style="bold")
+        table.add_column(no_wrap=True, style="dim")
         table.add_column(no_wrap=True, justify="right", style="dim")
         table.add_column(no_wrap=True, overflow="ellipsis")
         for name, (started, said) in list(self.rows.items()):
             seconds = round(time.monotonic() - started)
-            table.add_row(name, f"{seconds // 60}:{seconds % 60:02d}", said.removeprefix(name).strip())
+            elapsed = f"{seconds // 60}:{seconds % 60:02d}"
+            table.add_row(name, self.places[name], elapsed, said.removeprefix(name).strip())
         return table
 
 

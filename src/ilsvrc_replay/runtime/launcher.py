@@ -13,9 +13,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from ilsvrc_replay.errors import StudyError
@@ -30,7 +30,7 @@ from ilsvrc_replay.runtime.tracking import LATER, sync
 # DVC without its chatter but with its errors, which --quiet hides; what a stage says goes past it. Terminated, it gives
 # up the files that it has listed as in use, or a later `dvc repro` waits until init has buried it. The kernel may tell
 # it once for every thread of a launcher that was killed: the first time counts, or the list would be left half-written.
-DVC = """
+QUIET = """
 import os, signal, sys
 
 def end(number, _):
@@ -39,9 +39,9 @@ def end(number, _):
 
 signal.signal(signal.SIGTERM, end)
 sys.stdout = open(os.devnull, "w")
-from dvc.cli import main
-sys.exit(main(sys.argv[1:]))
 """
+DVC = f"{QUIET}from dvc.cli import main\nsys.exit(main(sys.argv[1:]))"
+REPRO = ("--wait-for-lock", "repro", "--single-item")
 RESOLVE = "resolve"  # the stage that runs at every call and says what decides the others
 FAILED = "failed to run: "  # DVC's word of a stage that has said itself what is wrong
 SILENT = "error: {} ended without a word, perhaps killed for want of memory: lower batch_size or --jobs"
@@ -107,13 +107,14 @@ class Launcher:
         if first and not todo >= trainings:  # what they made may differ from before, or not
             wait(beside)  # DVC says nothing of a stage at work
             todo = pending()
-        tuned = self.tune(runs, searches, todo)
+        tuned = self.tune(runs, searches, todo, beside)
         failed = {name for group, done in tuned.items() if done.result() for name in self.groups[group]}
         if tuned and not todo >= trainings:
             wait(beside)
             todo = pending()
-        started = []
-        for entry in reversed([entry for entry in runs if f"tune@{entry}" not in failed]):  # later nets are heavier
+        started, tuned_well = [], [entry for entry in runs if f"tune@{entry}" not in failed]
+        todo = self.make_ready({entry: runs[entry] for entry in tuned_well}, todo, beside)
+        for entry in reversed(tuned_well):  # later nets are heavier
             for run in reversed(runs[entry]):
                 self.groups[run] = [f"train@{run}", f"evaluate@{run}"]
                 self.trainings.add(run)
@@ -130,7 +131,11 @@ class Launcher:
         end([self.begin("page")])
 
     def tune(
-        self, runs: Mapping[str, Sequence[str]], searches: Collection[str], todo: set[str]
+        self,
+        runs: Mapping[str, Sequence[str]],
+        searches: Collection[str],
+        todo: set[str],
+        beside: Collection[Future[str | None]],
     ) -> dict[str, Future[str | None]]:
         """Begin stage tune of the entries, and wait until it is done: of each that searches by itself, of the others,
         which takes a moment each, of all at once."""
@@ -138,9 +143,18 @@ class Launcher:
         own = [f"tune@{entry}" for entry in reversed(runs) if entry in searches and f"tune@{entry}" in todo]
         self.groups |= {name: [name] for name in own} | ({"tune": copies} if copies else {})
         self.trainings |= {*own}
-        started = {name: self.begin(name) for name in [*own, *(["tune"] if copies else [])]}
+        started = {"tune": self.begin("tune")} if copies else {}
+        todo = self.make_ready({}, todo, [*beside, *started.values()]) if own else todo
+        started |= {name: self.begin(name) for name in own if name in todo}
         wait(started.values())
         return started
+
+    def make_ready(
+        self, runs: Mapping[str, Sequence[str]], todo: set[str], beside: Collection[Future[str | None]]
+    ) -> set[str]:
+        """Called before searches, without runs, and before these runs begin, while others are at work `beside`; returns
+        what is still to do then."""
+        return todo
 
     def begin(self, *names: str) -> Future[str | None]:
         """Do stages or runs one after the other, as soon as there is a place; the result is what failed, if any."""
@@ -148,34 +162,49 @@ class Launcher:
 
     def do(self, name: str) -> bool:
         """Bring a stage or a run up to date; False if it failed."""
-        trains, done = name in self.trainings, False
-        self.watcher.begin(name, trains)
+        if name in self.trainings:
+            return self.train(name)
+        with self.watched(name) as ended:
+            ended.append(self.reproduce(name, self.groups.get(name, [name]), {}))
+        return ended[0]
+
+    def train(self, name: str) -> bool:
+        with self.cards.taken() as environment, self.watched(name) as ended:
+            ended.append(self.reproduce(name, self.groups[name], environment | {LATER: "1"}))
+        return ended[0]
+
+    @contextmanager
+    def watched(self, name: str, where: str = "") -> Iterator[list[bool]]:
+        """Show that it is at work while the block lasts, which puts into the list whether it was done."""
+        ended: list[bool] = []
+        self.watcher.begin(name, name in self.trainings, where)
         try:
-            if not trains:
-                done = self.reproduce(name, self.groups.get(name, [name]), {})
-            else:
-                with self.cards.taken() as environment:
-                    done = self.reproduce(name, self.groups[name], environment | {LATER: "1"})
+            yield ended
         finally:
-            self.watcher.end(name, done)
-        return done
+            self.watcher.end(name, any(ended))
 
     def reproduce(self, name: str, stages: list[str], environment: dict[str, str]) -> bool:
         forced = ["--force"] if name in self.forced else []
-        command = [sys.executable, "-c", DVC, "--wait-for-lock", "repro", "--single-item", *forced, *stages]
+        return self.execute(name, ["-c", DVC, *REPRO, *forced, *stages], environment)
+
+    def execute(self, name: str, command: list[str], environment: dict[str, str], read: bytes = b"") -> bool:
+        """Run Python, which may `read` what is given, and pass on what it says as `name`; False if it failed."""
         with self.lock:
             if self.stopping:
                 return False
             # A process group of its own: to stop DVC alone would leave the training it started running.
             process = subprocess.Popen(
-                [sys.executable, "-m", "ilsvrc_replay.runtime.orphans", str(os.getpid()), *command],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", "ilsvrc_replay.runtime.orphans", str(os.getpid()), sys.executable, *command],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=self.watcher.environment | environment,
                 start_new_session=True,
             )
             self.running.add(process)
+        with suppress(BrokenPipeError):  # it has ended already
+            process.stdin.write(read)
+            process.stdin.close()
         spoke = self.relay(name, process)
         with self.lock:
             self.running.discard(process)

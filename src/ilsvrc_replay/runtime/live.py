@@ -75,7 +75,8 @@ class Live(Callback):
 
     def work(self) -> None:
         """Send what is new, until the end is sent."""
-        if os.environ.get(tracking.LATER) and self.ending.wait(SHORT):
+        later = os.environ.get(tracking.LATER)
+        if later and self.ending.wait(None if later == tracking.NOT_HERE else SHORT):
             return
         while not self.sent:
             self.news.wait()

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from subprocess import DEVNULL
@@ -27,6 +27,7 @@ from ilsvrc_replay.runtime.projection import Account, project_study, project_tra
 from ilsvrc_replay.runtime.scratch import locked, root, scratch
 
 LATER = "REPLAY_MLFLOW_LATER"  # set where a later stage will send: a short stage need not load MLflow's client for it
+NOT_HERE = "not here"  # its value where another machine will send, whatever the stage's length
 
 
 def configured() -> str:
@@ -138,6 +139,17 @@ def show(account: Account) -> None:
     project = project_study if "board" in account else project_training
     with refusals(account.get("run", account["study"])):
         project(Runs(uri(account["uri"]), account["study"]), account)
+
+
+def handed_over(runs: Collection[str]) -> list[Account]:
+    """The accounts of these runs' trainings that have ended unsent, for another checkout to keep: they leave this one.
+
+    An account that MLflow has got from here already is not among them.
+    """
+    over = [account for account in left_over() if account.get("run") in runs]
+    for account in over:
+        forget(account["key"])
+    return over
 
 
 def held(key: str, refusal: str | None = None) -> AbstractContextManager[None]:

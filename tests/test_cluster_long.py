@@ -10,6 +10,7 @@ import re
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -183,3 +184,22 @@ def test_a_node_that_is_killed_loses_nothing(serial: Clone, driver: Clone, nodes
     assert begun(said).total() == FEWER + 1
     assert same(driver, serial)
     summary(f"a node killed in a training, of a cluster of two: {FEWER} runs in the same bytes")
+
+
+STRANGER = """
+import os, subprocess, sys
+from ilsvrc_replay.run import Compute
+from ilsvrc_replay.runtime.cluster.ray_cluster import HERE, RayCluster
+
+cluster = RayCluster(None, Compute(threads=1))
+address = cluster.ray.get_runtime_context().gcs_address
+join = [sys.executable, "-c", f"import ray; ray.init(address='{address}', _node_ip_address='{HERE}')"]
+without = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+print([subprocess.run(join, env=env, capture_output=True).returncode for env in (without, dict(os.environ))])
+cluster.close()
+"""
+
+
+def test_a_cluster_of_this_machine_lets_in_nobody_without_its_token() -> None:
+    done = subprocess.run([sys.executable, "-c", STRANGER], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["[1, 0]"], done.stderr

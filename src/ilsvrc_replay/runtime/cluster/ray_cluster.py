@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ from ilsvrc_replay.errors import StudyError, first_line
 from ilsvrc_replay.run import Compute
 from ilsvrc_replay.runtime.cluster import worker
 
-HERE = "127.0.0.2"  # an address that this machine alone reaches; for 127.0.0.1 Ray takes that in the network
+HERE = "127.0.0.2"  # for 127.0.0.1 Ray takes the machine's address in the network
 FRESH = 5  # seconds for which it is known how many places there are
 PATIENCE = 120  # seconds for every node to say what it has
 
@@ -23,8 +24,9 @@ class NodeLost(Exception):
 class RayCluster:
     """A cluster of Ray's, as the driver sees it: the one at `address`, or this machine alone.
 
-    Nothing is sent to Ray's makers. A cluster that is started here has no dashboard and is reached from this machine
-    alone. Raises StudyError if Ray is not installed, or nothing answers.
+    Nothing is sent to Ray's makers. A cluster that is started here has no dashboard; its ports listen on all of the
+    machine's addresses, as Ray's do, but let nobody in without a token that is drawn for the time being. Raises
+    StudyError if Ray is not installed, or nothing answers.
     """
 
     def __init__(self, address: str | None, compute: Compute) -> None:
@@ -37,6 +39,8 @@ class RayCluster:
             raise StudyError(f"--address {address}: run this on a node of the cluster, and name it HOST:PORT or auto")
         host = address.partition(":")[0] if address else HERE
         own = {"_node_ip_address": host} if host.startswith("127.") else {}
+        if not address:
+            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         try:
             ray.init(
                 address or "local",

@@ -46,9 +46,11 @@ def test_mlflow_has_the_study_with_its_runs(clone: Clone) -> None:
         *(f"results/leaderboard.{kind}" for kind in ("csv", "json", "md")),
         "results/measured.csv",
         "results/params.json",
+        "results/parts.csv",
         "results/runs.json",
         "results/steps.csv",
         "results/tuning.csv",
+        "results/weights.csv",
         "results/wrong.npz",
     ]
     assert sorted(child.info.run_name for child in children) == sorted(f"{name}-0" for name in NETS)

@@ -31,6 +31,8 @@ class RayCluster:
 
     def __init__(self, address: str | None, compute: Compute) -> None:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        if not address:  # before Ray is imported, which reads it once
+            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         try:
             import ray
         except ImportError:
@@ -39,8 +41,6 @@ class RayCluster:
             raise StudyError(f"--address {address}: run this on a node of the cluster, and name it HOST:PORT or auto")
         host = address.partition(":")[0] if address else HERE
         own = {"_node_ip_address": host} if host.startswith("127.") else {}
-        if not address:
-            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         try:
             ray.init(
                 address or "local",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ilsvrc_replay.files import read_csv
+from ilsvrc_replay.params import load_study
 from ilsvrc_replay.tools import studies
 
 ROOT = Path(__file__).parents[2]
@@ -56,3 +58,11 @@ def test_a_sentence_ends_at_its_stop(text: str, sentence: str) -> None:
 def test_the_command_lists_them() -> None:
     said = subprocess.check_output(["replay", "use"], cwd=ROOT, text=True, env=os.environ)
     assert "The whole machinery in about a minute" in said
+
+
+@pytest.mark.parametrize("study", ["quick", "history"])
+def test_a_study_has_the_rates_that_its_search_chose(study: str) -> None:
+    trains = load_study(ROOT / f"pipelines/studies/{study}.yaml")
+    tried = read_csv(ROOT / f"results/{study}-rates/tuning.csv")
+    chosen = {row["entry"]: float(row["value"]) for row in tried if row["outcome"].startswith("chosen")}
+    assert chosen == {entry: trains.given(entry, "lr") for entry in trains.entries}

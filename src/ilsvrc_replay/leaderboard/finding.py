@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from ilsvrc_replay.leaderboard import judgement
 from ilsvrc_replay.leaderboard.board import Board, Row
+from ilsvrc_replay.leaderboard.floors import classes_of
 from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED
-from ilsvrc_replay.leaderboard.parts import HERE
+from ilsvrc_replay.leaderboard.parts import HERE, PUBLISHED
 from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, HIGHER, LOWER, NOT_TRAINED, REVERSED
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.statistics.comparisons import LEVEL
@@ -18,9 +21,9 @@ HISTORY = ("step of the history", "steps of the history")
 ENOUGH_CLASSES = 50  # with fewer, hardly any image can be wrong by top-5
 
 
-def measure_of(chance_top1_err: float) -> str:
+def measure_of(baseline: Mapping[str, Any]) -> str:
     """The error that stands beside the papers' top-5 error: top-5, or top-1 where the data set has few classes."""
-    return "top5_err" if 100 / (100 - chance_top1_err) >= ENOUGH_CLASSES else "top1_err"
+    return "top5_err" if classes_of(baseline) >= ENOUGH_CLASSES else "top1_err"
 
 
 def sentences(study: Study, board: Board, wrong: Mapping[str, np.ndarray], protocol: str) -> list[str]:
@@ -49,11 +52,13 @@ def trained(step: Row) -> bool:
 def fall(first: str, last: str, errors: Mapping[str, Row], wrong: Mapping[str, np.ndarray]) -> str:
     """How the error changed from the first net of the history to the last one."""
     before, after = errors[first], errors[last]
-    change = judgement.measure(wrong[first], wrong[last])
+    p = judgement.measure(wrong[first], wrong[last])["p"]
     numbers = f"from {before['top1_err']:.2f} to {after['top1_err']:.2f} % top-1"
     if before["top5_err"] >= 1:
         numbers += f", and from {before['top5_err']:.2f} to {after['top5_err']:.2f} % top-5"
-    if change["p"] is not None and change["p"] >= LEVEL:
+    if p is None:
+        return f"From {first} to {last} the error goes {numbers}; with so few seeds that is not judged."
+    if p >= LEVEL:
         return f"From {first} to {last} the error does not change measurably: {numbers}."
     by = after["top1_err"] / before["top1_err"] - 1
     return f"From {first} to {last} the error {'falls' if by < 0 else 'rises'} by {percent(abs(by))}: {numbers}."
@@ -69,24 +74,23 @@ def of_steps(steps: list[Row], noun: str, many: str) -> str:
         return f"No {noun} is resolved, of {len(judged)} judged."
     rose = [named(step) for step in resolved if step["verdict"] in (REVERSED, HIGHER)]
     fell = len(resolved) - len(rose)
-    count = (
-        f"All {len(steps)} {many} are" if len(resolved) == len(steps) else f"{len(resolved)} of {len(steps)} {many} are"
-    )
-    count = f"The {noun} is" if len(steps) == 1 else count
+    verb = "is" if len(resolved) == 1 else "are"
+    count = "All" if len(resolved) == len(steps) else f"{len(resolved)} of"
+    subject = f"The {noun}" if len(steps) == 1 else f"{count} {len(steps)} {many}"
     down, up = ("as in history", "reversed") if noun == HISTORY[0] else ("lower", "higher")
     found = [f"{fell} {down}"] * bool(fell) + [f"{' and '.join(rose)} {up}"] * bool(rose)
     largest = min(resolved, key=lambda step: step["change"])
     most = f" The largest fall is {named(largest)}, {-largest['change']:.1f} points." if fell else ""
-    return f"{count} resolved: {', '.join(found)}.{most}"
+    return f"{subject} {verb} resolved: {', '.join(found)}.{most}"
 
 
 def of_order(order: Row) -> str:
     """How far the order of the nets agrees with the papers'."""
     found = "agrees with" if order["tau"] > 0 else "contradicts"
-    sure = "" if order["p"] < LEVEL else ", though no more than chance may do"
+    found = found if order["p"] < LEVEL else "agrees no better than by chance with"
     return (
-        f"The order of {len(order['entries'])} single nets {found} their papers'{sure}: Kendall's tau"
-        f" {order['tau']:+.2f}, p = {order['p']:.2g}."
+        f"The order of {len(order['entries'])} single nets {found} their papers': Kendall's tau {order['tau']:+.2f},"
+        f" p = {order['p']:.2g}."
     )
 
 
@@ -121,28 +125,28 @@ def largest_step(steps: list[Row]) -> Row | None:
 
 
 def moved(parts: Sequence[Row]) -> Row | None:
-    """What part of the error of one net with one crop its crops and its ensemble take away, on average over nets."""
-    here = [part for part in parts if part["series"] == HERE]
-    by_part = {
-        part: [1 - row["share"] for row in here if row["part"] == part and row["share"] is not None]
-        for part in ("crops", "ensemble")
-    }
-    crops, ensembles = by_part["crops"], by_part["ensemble"]
-    if not ensembles:
+    """What averaging over nets takes of the error of one net by the same protocol, and what crops take of that with one
+    crop: the mean over nets, here and in the papers."""
+    here, there = taken(parts, HERE), taken(parts, PUBLISHED)
+    if not here["ensemble"]:
         return None
-    seeds = next(row["of"] for row in here if row["part"] == "ensemble").partition(",")[0]
-    text = (
-        f"of a net’s error go when {seeds} and its crops are averaged"
-        if crops
-        else f"of a net’s error go when {seeds} are averaged"
-    )
-    text += f", {percent(np.mean(crops))} by the crops alone" if crops else ""
-    text += f": the mean of {len(ensembles)} nets."
-    published = [
-        1 - row["share"] for row in parts if row["series"] != HERE and row["part"] == "ensemble" and row["share"]
-    ]
-    text += f" In the papers’ entries {percent(np.mean(published))} went." if published else ""
-    return {"title": "Crops and ensembles", "figure": percent(np.mean(ensembles)), "text": text}
+    seeds = next(row["of"] for row in parts if row["series"] == HERE and row["part"] == "ensemble").partition(",")[0]
+    text = f"less error with {seeds} averaged than with one, the mean of {len(here['ensemble'])} nets."
+    if there["ensemble"]:
+        text += f" In the papers, ensembles of more nets took {percent(np.mean(there['ensemble']))} of the top-5 error."
+    if here["crops"]:
+        text += f" Many crops in place of one take {percent(np.mean(here['crops']))} here"
+        text += f", and took {percent(np.mean(there['crops']))} there." if there["crops"] else "."
+    return {"title": "Crops and ensembles", "figure": f"−{percent(np.mean(here['ensemble']))}", "text": text}
+
+
+def taken(parts: Sequence[Row], series: str) -> dict[str, list[float]]:
+    """By part, the share that it takes of the error that was left before it, for each net of which both are known."""
+    found: dict[str, list[float]] = {"crops": [], "ensemble": []}
+    for before, after in pairwise(row for row in parts if row["series"] == series):
+        if before["entry"] == after["entry"]:
+            found[after["part"]].append(1 - after["error"] / before["error"])
+    return found
 
 
 def of_recipe(rows: list[Row], protocol: str) -> Row | None:

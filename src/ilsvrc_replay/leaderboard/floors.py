@@ -16,6 +16,11 @@ AT_CHANCE = "did not leave chance"
 SPLITS = {"test": "test", "val": "validation", "train": "training"}
 
 
+def classes_of(baseline: Mapping[str, Any]) -> int:
+    """How many classes the data set has: of K, guessing has the error 1 - 1/K."""
+    return round(100 / (100 - baseline["chance_top1_err"]))
+
+
 def images_of(rows: Sequence[Mapping[str, Any]]) -> str:
     """Which images rows of a board were measured on, such as "10,000 test images"."""
     most: dict[str, int] = {}

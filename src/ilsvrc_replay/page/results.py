@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard.board import PARAMS_FILE, Row
+from ilsvrc_replay.leaderboard.floors import classes_of
 from ilsvrc_replay.leaderboard.trained_runs import CURVES, WEIGHTS
 from ilsvrc_replay.page import columns
 from ilsvrc_replay.params import Study
@@ -37,8 +38,7 @@ class Results(NamedTuple):
 
     @property
     def classes(self) -> int:
-        """How many classes the data set has: of K, guessing has the error 1 - 1/K."""
-        return round(100 / (100 - self.board["baseline"]["chance_top1_err"]))
+        return classes_of(self.board["baseline"])
 
     @property
     def by_protocol(self) -> Markup:

@@ -6,6 +6,7 @@ import beside  # noqa: F401
 
 from ilsvrc_replay.leaderboard import render
 from ilsvrc_replay.page import make
+from ilsvrc_replay.page.results import read
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.run import run_name
 from ilsvrc_replay.runtime import tracking
@@ -15,7 +16,8 @@ from ilsvrc_replay.runtime.stage import run_stage
 def main() -> None:
     study = load_study()
     results = Path("results") / study.study
-    found = make.page(results, Path("data/viewer/vega.js").read_text(encoding="utf-8"))
+    found = read(results)
+    make.page(results, found, Path("data/viewer/vega.js").read_text(encoding="utf-8"))
     print(f"{results}/{make.PAGE}: open it in any browser")
     errors = {f"{row['entry']}/{row['protocol']}/top1_err": row["top1_err"] for row in found.rows}
     runs = [run_name(entry, seed) for entry, seed in study.runs]

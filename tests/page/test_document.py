@@ -12,7 +12,7 @@ from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard import trained_runs
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS
 from ilsvrc_replay.leaderboard.steps import LOWER
-from ilsvrc_replay.page import columns, document, figures, listing, results
+from ilsvrc_replay.page import columns, document, figures, listing, make, results
 from ilsvrc_replay.page.charts import error_by_recipe
 from ilsvrc_replay.page.drawing import spec
 from ilsvrc_replay.params import load_study
@@ -122,6 +122,21 @@ def test_the_list_names_each_study_with_its_question_and_finding(folder: Path) -
     assert found.study.question in page
     assert "10,000 test images of fashion-mnist" in page
     assert page.count('<th scope="row">') == len(claims)
+
+
+def test_results_of_other_code_are_left_out_with_a_warning(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folder, tmp_path / "older")
+    (tmp_path / "older/weights.csv").unlink()
+    old = shutil.copytree(folder, tmp_path / "oldest") / "leaderboard.json"
+    files.write_json(old, {key: value for key, value in files.read_json(old).items() if key != "finding"})
+    make.index(tmp_path, ROOT / "results/claims/built.csv")
+    assert (tmp_path / "index.html").read_text(encoding="utf-8").count("<article") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.endswith(": run its study again") for line in said] == [True, True]
+    assert "weights.csv" in said[0]
+    assert "has no finding" in said[1]
 
 
 def test_the_pages_in_git_are_what_their_results_give(tmp_path: Path) -> None:

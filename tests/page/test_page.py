@@ -181,7 +181,7 @@ def test_the_same_inputs_give_the_same_bytes_in_any_folder(clone: Clone, results
     shutil.rmtree(tmp_path / "results/miniature/figures")
     clone.run("env", "-C", str(tmp_path), "python", "pipelines/page.py")
     made = [path.relative_to(results) for path in sorted(results.rglob("*")) if path.is_file()]
-    assert {"index.html", "curves.csv", "figures/history.svg", "figures/curves.png"} <= set(map(str, made))
+    assert {"index.html", "curves.csv", "figures/history.svg", "figures/curves.svg"} <= set(map(str, made))
     for name in made:
         assert (tmp_path / "results/miniature" / name).read_bytes() == (results / name).read_bytes(), name
 

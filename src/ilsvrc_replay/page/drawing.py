@@ -49,7 +49,7 @@ def config() -> dict[str, Any]:
 
 
 def spec(chart: alt.LayerChart, description: str) -> Spec:
-    """The specification of a chart, one for the page, the SVG and the PNG."""
+    """The specification of a chart, one for the page and the SVG."""
     chart = chart.properties(description=description)
     return chart.to_dict() | {"config": config()}
 

@@ -1,31 +1,24 @@
-"""The charts as files: SVG, and PNG for slides."""
+"""The charts as SVG files: unlike pixels, their bytes do not depend on the fonts of a machine."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import vl_convert
-from PIL import Image
 
 from ilsvrc_replay import files
 
-WIDTH, PANEL = 720, 150  # px; a PNG has twice as many
+WIDTH, PANEL = 720, 150  # px
 COLUMNS = 4  # of a figure of panels
-SHADES = 64  # of a PNG: few colours, in git for good
 
 
 def write(folder: Path, charts: dict[str, dict[str, Any]]) -> None:
-    """Write <name>.svg and <name>.png for every Vega-Lite specification, in ink on white, to `folder`."""
+    """Write <name>.svg for every Vega-Lite specification, in ink on white, to `folder`."""
     for name, chart in charts.items():
-        fixed = on_paper(chart)
-        files.write_text(folder / f"{name}.svg", vl_convert.vegalite_to_svg(fixed))
-        drawn = Image.open(BytesIO(vl_convert.vegalite_to_png(fixed, scale=2)))
-        with files.whole_file(folder / f"{name}.png") as partial:
-            drawn.convert("RGB").quantize(SHADES).save(partial, "png", optimize=True)
+        files.write_text(folder / f"{name}.svg", vl_convert.vegalite_to_svg(on_paper(chart)))
 
 
 def on_paper(chart: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from ilsvrc_replay import files
-from ilsvrc_replay.leaderboard.board import PARAMS_FILE, Row
+from ilsvrc_replay.errors import StudyError, first_line
+from ilsvrc_replay.leaderboard.board import PARAMS_FILE, Board, Row
 from ilsvrc_replay.leaderboard.floors import classes_of
 from ilsvrc_replay.leaderboard.trained_runs import CURVES, WEIGHTS
 from ilsvrc_replay.page import columns
@@ -49,7 +50,18 @@ class Results(NamedTuple):
 
 
 def read(folder: Path) -> Results:
-    """The results that stage aggregate wrote to `folder`."""
+    """The results that stage aggregate wrote to `folder`. Raises StudyError if they are not all there, or were written
+    by other code."""
+    try:
+        found = read_files(folder)
+    except (FileNotFoundError, ValueError) as error:
+        raise StudyError(f"{folder} cannot be drawn ({first_line(error)}): run its study again") from None
+    if missing := sorted(set(Board._fields) - found.board.keys()):
+        raise StudyError(f"{folder} cannot be drawn (leaderboard.json has no {missing[0]}): run its study again")
+    return found
+
+
+def read_files(folder: Path) -> Results:
     return Results(
         study=Study.model_validate(files.read_json(folder / PARAMS_FILE)),
         board=files.read_json(folder / "leaderboard.json"),

@@ -15,8 +15,8 @@ CLAIMS = Path("claims/built.csv")  # in the folder of results
 def redraw(root: Path) -> Iterator[Path]:
     """Draw the page of every study in `root`, and the list of them; yields each page once it is there."""
     script = viewer.inline(vl_convert.javascript_bundle())
-    for folder in make.studies(root):
-        make.page(folder, script)
+    for folder, found in make.readable(root):
+        make.page(folder, found, script)
         yield folder / make.PAGE
     index(root)
     yield root / make.PAGE

@@ -26,9 +26,9 @@ from dvc.stage import cache as run_cache
 from dvc.stage.serialize import to_single_stage_lockfile
 
 from ilsvrc_replay.runtime import tracking
+from ilsvrc_replay.runtime.launcher import REPRO
 from ilsvrc_replay.runtime.stage import NOTHING_RUNS
 
-REPRO = ("--wait-for-lock", "repro", "--single-item")
 Request = dict[str, Any]
 Pair = tuple[str, str]  # names an entry: the checksums of a stage's inputs, and of inputs and outs
 

@@ -109,6 +109,13 @@ def test_cards_say_what_moved_the_error(study: Study) -> None:
     assert recipe["figure"] == "−4.0 points"
 
 
+def test_a_net_without_any_error_has_no_share_to_tell(study: Study) -> None:
+    rows = [row("alexnet", 0.0), row("alexnet", 0.0, protocol="ten_crop"), row("alexnet", 0.0, "ensemble")]
+    assert finding.cards(Board(rows, [], [], [], parts(study, rows, "top1_err")), "single_crop") == []
+    rise, *_ = found(study, FALLING | {"alexnet": -0.1})
+    assert rise.startswith("From alexnet to resnet50 the error rises: from 0.00 to 5")
+
+
 def test_the_largest_step_is_a_resolved_fall(study: Study) -> None:
     wrong = masks(FALLING)
     judged = steps.settle(study, steps.steps(study, "single_crop", wrong, BASELINE))

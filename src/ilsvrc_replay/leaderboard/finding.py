@@ -60,6 +60,8 @@ def fall(first: str, last: str, errors: Mapping[str, Row], wrong: Mapping[str, n
         return f"From {first} to {last} the error goes {numbers}; with so few seeds that is not judged."
     if p >= LEVEL:
         return f"From {first} to {last} the error does not change measurably: {numbers}."
+    if not before["top1_err"]:
+        return f"From {first} to {last} the error rises: {numbers}."
     by = after["top1_err"] / before["top1_err"] - 1
     return f"From {first} to {last} the error {'falls' if by < 0 else 'rises'} by {percent(abs(by))}: {numbers}."
 
@@ -141,10 +143,13 @@ def moved(parts: Sequence[Row]) -> Row | None:
 
 
 def taken(parts: Sequence[Row], series: str) -> dict[str, list[float]]:
-    """By part, the share that it takes of the error that was left before it, for each net of which both are known."""
+    """By part, the share that it takes of the error that was left before it, for each net of which both are known.
+
+    A net that left no error has no share to tell.
+    """
     found: dict[str, list[float]] = {"crops": [], "ensemble": []}
     for before, after in pairwise(row for row in parts if row["series"] == series):
-        if before["entry"] == after["entry"]:
+        if before["entry"] == after["entry"] and before["error"]:
             found[after["part"]].append(1 - after["error"] / before["error"])
     return found
 

@@ -9,7 +9,7 @@ import pytest
 
 from ilsvrc_replay import files
 from ilsvrc_replay.page.charts import error_by_year
-from ilsvrc_replay.page.charts.error_by_year import HEADLINE, PAPER, View
+from ilsvrc_replay.page.charts.error_by_year import HEADLINE, PAPER, TODAY, View
 from ilsvrc_replay.page.results import Results
 from ilsvrc_replay.params import load_study
 
@@ -43,7 +43,7 @@ def with_classes(board: dict[str, Any], number: int) -> dict[str, Any]:
 
 def test_in_the_relative_view_every_series_starts_with_one(board: dict[str, Any]) -> None:
     assert [view.key for view in views(board)] == ["relative", "top1", "top5"]
-    for series in (HEADLINE, PAPER, None):
+    for series in (HEADLINE, PAPER, TODAY, None):
         alexnet = [point for point in points(board, "relative", series) if point["says"].lower().startswith("alexnet")]
         assert round(alexnet[0]["err"], 2) == 1.0  # the net itself; an ensemble of its seeds may follow
 

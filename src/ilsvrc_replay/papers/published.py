@@ -60,8 +60,13 @@ class Published(FrozenModel):
 
 
 def find(architecture: str) -> Published | None:
-    """What was published of a net, if anything; a library's names count, too: `timm/resnet50.tv_in1k` is `resnet50`."""
-    return published().get(architecture.rpartition("/")[2].partition(".")[0])
+    """What was published of a net, if anything."""
+    return published().get(paper_name(architecture))
+
+
+def paper_name(architecture: str) -> str:
+    """The name that a net of a library has here: `timm/resnet50.tv_in1k` is `resnet50`."""
+    return architecture.rpartition("/")[2].partition(".")[0]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The chart of the errors over the years: the challenge's winners, the papers' single nets, and this study's."""
+"""The chart of the errors over the years: the winners, the papers' single nets, today's weights, and this study's."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.leaderboard.finding import ENOUGH_CLASSES
 from ilsvrc_replay.leaderboard.floors import images_of
 from ilsvrc_replay.page.chart import Chart
-from ilsvrc_replay.page.drawing import BLUE, INK, VERMILLION, names, of_protocol, spec, table, wide
+from ilsvrc_replay.page.drawing import BLUE, GREEN, INK, VERMILLION, names, of_protocol, spec, table, wide
 from ilsvrc_replay.page.label_placement import SIZES, Rectangle, along, around, attach
 from ilsvrc_replay.page.results import Results
 from ilsvrc_replay.papers.challenge import challenge
-from ilsvrc_replay.papers.published import find, published
+from ilsvrc_replay.papers.maintained import maintained
+from ilsvrc_replay.papers.published import find, paper_name, published
 
 HEADLINE, PAPER = "published headline: ensemble, hidden test set", "published, one net, validation set"
+TODAY = "torchvision's weights today, one net, validation set"
 
 
 class View(NamedTuple):
@@ -68,11 +70,12 @@ def caption(results: Results) -> Markup:
     human = challenge().human
     ensembles = any(row["kind"] == "ensemble" for row in results.rows)
     return Markup(
-        "<b>Three kinds of figures that must not be mixed up.</b> Diamonds are the famous headlines: <em>ensembles</em>"
+        "<b>Four kinds of figures that must not be mixed up.</b> Diamonds are the famous headlines: <em>ensembles</em>"
         " of several nets and many crops, on the <em>hidden test set</em> of ImageNet; a line joins each year's winner."
-        " Triangles are the papers' own errors of <em>one net</em>, on ImageNet's <em>validation set</em>. Both were"
-        " published. Circles were measured here, on {images} of {dataset}, with bars of 95&#8239;% confidence"
-        "{squares}; a thin line joins the steps of the history that are judged below. Nets of one"
+        " Triangles are of <em>one net</em> on ImageNet's <em>validation set</em>: blue and pointing down as its paper"
+        " has it, green and pointing up as torchvision states it for the weights that it keeps today, some of them"
+        " trained by later recipes. Circles were measured here, on {images} of {dataset}, with bars of 95&#8239;%"
+        " confidence{squares}; a thin line joins the steps of the history that are judged below. Nets of one"
         " year stand side by side in the board’s order.{by_protocol} Where one net counts"
         " as 1, the bars leave its own uncertainty out. “A person” is {human} of ImageNet ({table})."
     ).format(
@@ -123,6 +126,7 @@ def curve(results: Results, view: View) -> Curve:
         points += headlines(first["headline_top5_err"] if view.key == "relative" else 1.0)
     like_here = "top1_err" if view.key == "top1" or (few and view.key == "relative") else "top5_err"
     points += papers(rows, where, view.key, first, like_here)
+    points += todays(rows, where, view.key, first, like_here)
     if view.key != "top5" or not few:
         points += measured(board, where, view.key, first, "top1" if view.key == "top1" or few else "top5")
     years = [round(point["x"]) for point in points] or [2012]
@@ -190,6 +194,21 @@ def papers(rows: list[Row], where: dict[str, float], view: str, first: Row | Non
             )
             text += f"one net by {single.protocol} ({single.table})"
             found[row["entry"]] = point(where[row["entry"]], error / base, PAPER, "", text)
+    return list(found.values())
+
+
+def todays(rows: list[Row], where: dict[str, float], view: str, first: Row | None, measure: str) -> list[Row]:
+    """The errors of today's weights by `measure`, for the nets of the board."""
+    known = {row["entry"]: maintained().get(paper_name(row["architecture"] or "")) for row in rows}
+    base = getattr(known[first["entry"]], measure, None) if view == "relative" else 1.0
+    found = {}
+    for row in rows:
+        weights = known[row["entry"]]
+        if row["kind"] == "single" and weights and base and row["entry"] in where:
+            error = getattr(weights, measure)
+            text = f"{row['entry']}, today: {error:g} % {measure[:3]}-{measure[3]} on ImageNet's validation set, "
+            text += f"one net by one crop (torchvision, {weights.weights})"
+            found[row["entry"]] = point(where[row["entry"]], error / base, TODAY, "", text)
     return list(found.values())
 
 
@@ -264,11 +283,11 @@ def name_points(curve: Curve, size: str) -> None:
 
 
 def draw(curve: Curve, rows: list[Row], protocol: str) -> alt.LayerChart:
-    """Points of three kinds, with a line through the winners and one through this study's steps."""
+    """Points of all kinds, with a line through the winners and one through this study's steps."""
     param, chosen = of_protocol(protocol)
     here = list(dict.fromkeys(series_here(row) for row in sorted(rows, key=lambda row: row["kind"] == "ensemble")))
-    present = [name for name in (HEADLINE, PAPER, *here) if any(p["series"] == name for p in curve.points)]
-    looks = {HEADLINE: (INK, "diamond"), PAPER: (BLUE, "triangle-down")}
+    present = [name for name in (HEADLINE, PAPER, TODAY, *here) if any(p["series"] == name for p in curve.points)]
+    looks = {HEADLINE: (INK, "diamond"), PAPER: (BLUE, "triangle-down"), TODAY: (GREEN, "triangle-up")}
     looks |= dict(zip(here, ((VERMILLION, "circle"), (VERMILLION, "square")), strict=False))
     low, high = curve.years
     x = alt.X("x:Q").scale(domain=[low - 0.6, high + 0.6], nice=False)

@@ -263,11 +263,14 @@ def use(name: Annotated[str | None, typer.Argument(help="a study; without it, al
     from ilsvrc_replay.tools import studies
 
     if name is None:
-        table = Table(box=None, show_header=False, pad_edge=False)
-        table.add_column(no_wrap=True, style="bold")
-        for study, what in studies.known().items():
-            table.add_row(study, escape(what))
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column("study", no_wrap=True, style="bold")
+        table.add_column("what it asks", ratio=1)
+        table.add_column("what it takes", ratio=1, style="dim")
+        for study, (question, takes) in studies.known().items():
+            table.add_row(study, escape(question), escape(takes))
         wide_console().print(table)
+        typer.echo("`replay plan STUDY` says how long one takes on this machine")
         return
     if kept := studies.put_in_place(name):
         typer.echo(f"params.yaml was edited: it is kept as {kept}")

@@ -40,24 +40,33 @@ def test_what_is_kept_is_none_of_gits() -> None:
         subprocess.check_call(["git", "check-ignore", "-q", name], cwd=ROOT)
 
 
-def test_every_study_says_what_it_is(checkout: Path) -> None:
+def test_every_study_says_what_it_asks_and_takes(checkout: Path) -> None:
     known = studies.known()
     assert known.keys() == {path.stem for path in studies.FOLDER.glob("*.yaml")}
-    assert all(what.endswith((".", "?")) and 40 < len(what) < 400 for what in known.values()), known
-    assert known["miniature"].startswith("Does the whole machinery work on this machine? The whole machinery in about")
+    assert all(
+        question.endswith("?") and ("fetch" in takes or "own copy" in takes) for question, takes in known.values()
+    )
+    assert known["miniature"] == (
+        "Does the whole machinery work on this machine?",
+        "a minute on two CPU cores, nothing to fetch",
+    )
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
-    [("# One 8.75 % of\n# it. Two.\nstudy: x", "One 8.75 % of it."), ("study: x\n# no header", ""), ("#Why?", "Why?")],
+    ("text", "takes"),
+    [
+        ("# A study.\n#\n# Takes: an hour of\n# one core.\nstudy: x", "an hour of one core"),
+        ("study: x\n# Takes: no.", ""),
+    ],
 )
-def test_a_sentence_ends_at_its_stop(text: str, sentence: str) -> None:
-    assert studies.first_sentence(text) == sentence
+def test_what_a_study_takes_stands_at_the_end_of_its_header(text: str, takes: str) -> None:
+    assert studies.takes(text) == takes
 
 
 def test_the_command_lists_them() -> None:
     said = subprocess.check_output(["replay", "use"], cwd=ROOT, text=True, env=os.environ)
-    assert "The whole machinery in about a minute" in said
+    assert "Does the whole machinery work on this machine?" in " ".join(said.split())
+    assert "replay plan STUDY" in said
 
 
 @pytest.mark.parametrize("study", ["quick", "history"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from itertools import count, takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import write_text
@@ -14,19 +14,27 @@ FOLDER = Path("pipelines/studies")
 PARAMS = Path("params.yaml")
 
 
-def known() -> dict[str, str]:
-    """What each study asks and is, by its name: its question, and the first sentence of its file."""
-    return {path.stem: f"{load_study(path).question} {first_sentence(text(path))}".strip() for path in paths()}
+class Known(NamedTuple):
+    """What a study asks, and the time, machine and download that it takes."""
+
+    question: str
+    takes: str
+
+
+def known() -> dict[str, Known]:
+    """Every study by its name."""
+    return {path.stem: Known(load_study(path).question or "", takes(text(path))) for path in paths()}
 
 
 def paths() -> list[Path]:
     return sorted(FOLDER.glob("*.yaml"))
 
 
-def first_sentence(study: str) -> str:
+def takes(study: str) -> str:
+    """What a study takes, as the last lines of its file's header say after `Takes:`; "" if they do not."""
     header = takewhile(lambda line: line.startswith("#"), study.splitlines())
     words = " ".join(" ".join(line.removeprefix("#") for line in header).split())
-    return re.split(r"(?<=[.?])\s", words, maxsplit=1)[0]
+    return words.partition("Takes: ")[2].removesuffix(".")
 
 
 def file(name: str) -> Path:

@@ -86,6 +86,7 @@ class Launcher:
             return
         if any("@" in stage for stage in todo):
             before_runs()
+            print(how_many(runs, todo))
         previous = signal.signal(signal.SIGTERM, interrupt)
         try:
             with self.watcher:
@@ -254,6 +255,13 @@ class Launcher:
                     break
             else:
                 return
+
+
+def how_many(runs: Mapping[str, Sequence[str]], todo: Collection[str]) -> str:
+    """How many runs there are to do, in a sentence."""
+    names = [name for of_entry in runs.values() for name in of_entry]
+    left = sum(not todo.isdisjoint({f"train@{name}", f"evaluate@{name}"}) for name in names)
+    return f"{left} of {len(names)} runs to do; `replay plan` says how long that takes on this machine"
 
 
 def end(started: Iterable[Future[str | None]]) -> None:

@@ -12,9 +12,10 @@ from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard import trained_runs
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS
 from ilsvrc_replay.leaderboard.steps import LOWER
-from ilsvrc_replay.page import columns, document, figures, listing, make, results
+from ilsvrc_replay.page import columns, document, figures, listing, make, results, searches
 from ilsvrc_replay.page.charts import error_by_recipe
 from ilsvrc_replay.page.drawing import spec
+from ilsvrc_replay.page.searches import is_chosen
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.run import run_name
 from ilsvrc_replay.tools import redraw
@@ -118,10 +119,23 @@ def test_intervals_are_drawn_to_one_scale() -> None:
 def test_the_list_names_each_study_with_its_question_and_finding(folder: Path) -> None:
     found = results.read(folder)
     claims = files.read_csv(ROOT / "results/claims/built.csv")
-    page = listing.render([found], claims)
+    page = listing.render([found], [], claims)
     assert found.study.question in page
     assert "10,000 test images of fashion-mnist" in page
     assert page.count('<th scope="row">') == len(claims)
+
+
+def test_the_list_shows_what_a_search_has_tried() -> None:
+    rates = next(search for search in searches.read(ROOT / "results") if search.study.study == "quick-rates")
+    chosen = {entry: value for entry, rows in rates.tried.items() for value, row in rows.items() if is_chosen(row)}
+    quick = load_study(ROOT / "pipelines/studies/quick.yaml")
+    assert chosen == {entry: quick.given(entry, "lr") for entry in quick.entries}
+    page = listing.render([], [rates], [])
+    for rows in rates.tried.values():
+        for row in rows.values():
+            assert f"{row['val_top1_err']:.2f}</" in page
+    assert page.count("<strong") == len(rates.tried)
+    assert "At the edge of the search" in page
 
 
 def test_results_of_other_code_are_left_out_with_a_warning(

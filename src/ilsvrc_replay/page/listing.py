@@ -8,9 +8,10 @@ from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.leaderboard.floors import images_of
 from ilsvrc_replay.page.document import HERE, templates
 from ilsvrc_replay.page.results import Results
+from ilsvrc_replay.page.searches import StudySearch, is_chosen
 
 
-def render(studies: list[Results], claims: list[Row]) -> str:
+def render(studies: list[Results], searches: list[StudySearch], claims: list[Row]) -> str:
     """The page. Equal arguments give equal bytes. `claims` are rows of CLAIM_COLUMNS."""
     return (
         templates()
@@ -27,6 +28,8 @@ def render(studies: list[Results], claims: list[Row]) -> str:
                 }
                 for results in studies
             ],
+            searches=searches,
+            is_chosen=is_chosen,
             claims=claims,
             verdicts=Counter(claim["verdict"] for claim in claims),
             css=(HERE / "page.css").read_text(encoding="utf-8"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.page import document, figures, listing, results
+from ilsvrc_replay.page import document, figures, listing, results, searches
 from ilsvrc_replay.page.results import Results
 
 PAGE = "index.html"
@@ -23,8 +23,10 @@ def page(folder: Path, found: Results, script: str) -> None:
 
 
 def index(root: Path, claims: Path) -> None:
-    """List the studies in the folders of `root` that have a page, and the `claims` judged on nets as they are built."""
-    files.write_text(root / PAGE, listing.render([found for _, found in readable(root)], files.read_csv(claims)))
+    """List the studies in the folders of `root` that have a page, the searches there, and the `claims` judged on nets
+    as they are built."""
+    studies = [found for _, found in readable(root)]
+    files.write_text(root / PAGE, listing.render(studies, list(searches.read(root)), files.read_csv(claims)))
 
 
 def readable(root: Path) -> Iterator[tuple[Path, Results]]:

@@ -1,0 +1,39 @@
+"""The searches that are studies of their own, as the list of studies shows them: validation error by net and value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ilsvrc_replay import files, search
+from ilsvrc_replay.leaderboard import tunings
+from ilsvrc_replay.leaderboard.board import PARAMS_FILE, Row
+from ilsvrc_replay.params import Study
+
+
+class StudySearch(NamedTuple):
+    """A study that trains only to choose: what it tried, in sentences, and by entry its rows by value."""
+
+    study: Study
+    words: list[str]
+    values: list[float]
+    tried: dict[str, dict[float, Row]]
+
+
+def read(root: Path) -> Iterator[StudySearch]:
+    """The searches in the folders of `root` that have no board."""
+    for path in sorted(root.glob("*/tuning.csv")):
+        if not (path.parent / "leaderboard.json").exists():
+            study = Study.model_validate(files.read_json(path.parent / PARAMS_FILE))
+            rows = [{key: tunings.typed(key, value) for key, value in row.items()} for row in files.read_csv(path)]
+            yield found(study, rows)
+
+
+def found(study: Study, rows: list[Row]) -> StudySearch:
+    tried = {entry: {row["value"]: row for row in of} for entry, of in tunings.of_entry(rows).items()}
+    return StudySearch(study, tunings.sentences(rows, study), sorted({row["value"] for row in rows}), tried)
+
+
+def is_chosen(row: Row) -> bool:
+    return row["outcome"] in (search.CHOSEN, search.AT_EDGE)

@@ -26,7 +26,7 @@ from dvc.stage import cache as run_cache
 from dvc.stage.serialize import to_single_stage_lockfile
 
 from ilsvrc_replay.runtime import tracking
-from ilsvrc_replay.runtime.launcher import REPRO
+from ilsvrc_replay.runtime.dvc_processes import REPRO
 from ilsvrc_replay.runtime.stage import NOTHING_RUNS
 
 Request = dict[str, Any]

@@ -24,7 +24,8 @@ from ilsvrc_replay.runtime.cluster import snapshot, worker
 from ilsvrc_replay.runtime.cluster.driver_config import config, packages
 from ilsvrc_replay.runtime.cluster.ray_cluster import FRESH, NodeLost, RayCluster
 from ilsvrc_replay.runtime.console import MOVING
-from ilsvrc_replay.runtime.launcher import DVC, FAILED, QUIET, REPRO, Launcher, pending
+from ilsvrc_replay.runtime.dvc_processes import DVC, FAILED, QUIET, REPRO, pending
+from ilsvrc_replay.runtime.launcher import Launcher
 from ilsvrc_replay.runtime.scratch import scratch
 
 SPARE = 2  # runs that Ray is asked for beyond its places: a place is not empty until it is asked for the next one
@@ -47,7 +48,7 @@ class ClusterLauncher(Launcher):
         self.sent: tuple[str, Any] = ("", None)  # the snapshot's id, and where the nodes get it from
         self.todo: set[str] = set()
         self.book: list[dict[str, Any]] = []  # what is to be entered
-        self.turn = threading.Lock()  # of the one that enters
+        self.lock, self.turn = threading.Lock(), threading.Lock()  # of the book, and of the one that enters
         self.asking, self.order = 0, threading.Condition()
 
     def open(self) -> None:
@@ -124,7 +125,7 @@ class ClusterLauncher(Launcher):
                     done, made = self.spread(name)
                 return done and (made is None or self.enter(name, made))
             except NodeLost as lost:
-                if self.stopping:
+                if self.processes.stopping:
                     return False
                 again = "it begins again elsewhere" if number + 1 < TRIES else "it is given up"
                 self.watcher.line(name, f"warning: {name}: {lost}; {again}", sys.stderr)
@@ -138,7 +139,7 @@ class ClusterLauncher(Launcher):
         """Wait until there may soon be a place. Ray begins tasks in the order in which it was asked for them: were it
         asked for all at once, a run whose node has died would be behind all others, heavy as it may be."""
         with self.order:
-            while not is_next and self.asking >= self.cluster.places + SPARE and not self.stopping:
+            while not is_next and self.asking >= self.cluster.places + SPARE and not self.processes.stopping:
                 self.order.wait(FRESH)  # nodes come and go
             self.asking += 1
         try:
@@ -154,7 +155,7 @@ class ClusterLauncher(Launcher):
         command = ["-c", DVC, *REPRO, *stages] if shared else ["-c", CARRIER, "carry"]
         own = {"name": name, "stages": stages, "command": command, "snapshot": self.sent[0]}
         own["pull"] = [stage for stage in stages if stage not in self.todo]
-        if self.stopping:
+        if self.processes.stopping:
             return False, None
         events = self.cluster.work(self.driver, own, self.sent[1])
         _, node = next(events)  # waits for a place
@@ -203,7 +204,7 @@ class ClusterLauncher(Launcher):
         return done
 
     def call(self, name: str, verb: str, request: dict[str, Any]) -> bool:
-        return self.execute(name, ["-c", CARRIER, verb], {}, json.dumps(request).encode())
+        return self.processes.execute(name, ["-c", CARRIER, verb], {}, json.dumps(request).encode())
 
     def stop(self) -> None:
         super().stop()

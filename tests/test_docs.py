@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -29,42 +30,71 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 SAID = {page: page.read_text(encoding="utf-8") for page in PAGES}
-BOARD = read_csv(ROOT / "results/quick/leaderboard.csv")
-STEPS = read_csv(ROOT / "results/quick/steps.csv")
+BOARDS = {"history": "## The reference study", "quick": "## The default study"}  # by study, the README's section
 
 
-def rows(header: str) -> list[list[str]]:
-    """The cells of the README's table whose head begins so, without head and rule."""
-    lines = README.partition(f"| {header} |")[2].splitlines()[2:]
-    table = lines[: next(number for number, line in enumerate(lines) if not line.startswith("|"))]
-    return [[cell.strip().strip("`*") for cell in line.strip("|").split("|")] for line in table]
+def section(study: str) -> str:
+    """The README's section about a study."""
+    return README.partition(f"\n{BOARDS[study]}")[2].partition("\n## ")[0]
+
+
+def rows(text: str, header: str) -> list[dict[str, str]]:
+    """The cells of the table whose head begins so, by the titles of its columns."""
+    lines = takewhile(lambda line: line.startswith("|"), text[text.index(f"| {header} |") :].splitlines())
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [dict(zip(table[0], cells, strict=True)) for cells in table[2:]]
 
 
 def percent(*numbers: str) -> list[str]:
     return [f"{float(number):.2f}" for number in numbers]
 
 
-def test_the_board_is_that_of_results() -> None:
-    shown = rows("year")
-    assert len(shown) == len(BOARD)
-    for cells, row in zip(shown, BOARD, strict=True):
-        name, _, ensemble = cells[1].partition("*")
-        assert (cells[0], name.strip("`")) == (row["year"], row["entry"])
-        assert bool(ensemble) == (row["kind"] == "ensemble")
-        assert cells[2] == f"{int(row['param_count']):,}"
-        found = re.findall(r"\d+\.\d+", cells[3])
-        assert found == percent(row["top1_err"], row["top1_err_low"], row["top1_err_high"])
+def measured(study: str, entry: str, kind: str, protocol: str, *columns: str) -> str:
+    """Errors of a row of results/<study>/leaderboard.csv, or a dash where there is no such row."""
+    for row in read_csv(ROOT / f"results/{study}/leaderboard.csv"):
+        if (row["entry"], row["kind"], row["protocol"]) == (entry, kind, protocol):
+            error, *interval = percent(*(row[column] for column in columns))
+            return error + (f" ({'–'.join(interval)})" if interval else "")
+    return "–"
 
 
-def test_the_steps_are_those_of_results() -> None:
-    shown = rows("step")
-    assert len(shown) == len(STEPS)
-    for cells, step in zip(shown, STEPS, strict=True):
-        assert re.findall(r"\w+", cells[0]) == [step["before"], step["after"]]
-        assert re.findall(r"-?\d+\.\d+", cells[2].replace("+", "")) == percent(
+ERROR = ("top1_err", "top1_err_low", "top1_err_high")
+COLUMNS = {  # of the README's boards: which row of the results, and which of its columns
+    "top-1 error % (95 %)": ("single", "single_crop", *ERROR),
+    "three nets": ("ensemble", "single_crop", "top1_err"),
+    "top-5: one crop": ("single", "single_crop", "top5_err"),
+    "ten crops": ("single", "ten_crop", "top5_err"),
+    "three nets, ten crops": ("ensemble", "ten_crop", "top5_err"),
+}
+
+
+@pytest.mark.parametrize("study", BOARDS)
+def test_the_readmes_boards_are_those_of_results(study: str) -> None:
+    shown = rows(section(study), "year")
+    nets = [
+        row
+        for row in read_csv(ROOT / f"results/{study}/leaderboard.csv")
+        if (row["kind"], row["protocol"]) == ("single", "single_crop")
+    ]
+    for cells, row in zip(shown, nets, strict=True):
+        assert (cells["year"], cells["entry"]) == (row["year"], f"`{row['entry']}`")
+        assert cells["parameters"] == f"{int(row['param_count']):,}"
+        for title in COLUMNS.keys() & cells.keys():
+            assert cells[title] == measured(study, row["entry"], *COLUMNS[title]), title
+        published = {"ImageNet: one net": "single_top5_err", "ImageNet: one net, top-1": "single_top1_err"}
+        published |= {"ensemble": "headline_top5_err", "ensemble, top-5": "headline_top5_err"}
+        for title in published.keys() & cells.keys():
+            assert cells[title] == (row[published[title]] or "–"), title
+
+
+def test_the_readmes_steps_are_those_of_results() -> None:
+    steps = [step for step in read_csv(ROOT / "results/history/steps.csv") if step["protocol"] == "single_crop"]
+    for cells, step in zip(rows(section("history"), "step"), steps, strict=True):
+        assert re.findall(r"\w+", cells["step"]) == [step["before"], step["after"]]
+        assert re.findall(r"-?\d+\.\d+", cells["change in points (95 %)"].replace("+", "")) == percent(
             step["change"], step["change_low"], step["change_high"]
         )
-        assert cells[-1] == step["verdict"]
+        assert cells["verdict"] == step["verdict"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

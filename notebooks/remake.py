@@ -22,11 +22,10 @@ HERE = Path(__file__).parent
 NOTE = "made_from"  # key of a notebook's metadata
 
 
-def made_from(notebook: NotebookNode, study: str) -> dict[str, Any]:
-    """What decides a notebook's outputs: its code, the study that it ran on, and that study's board."""
+def made_from(notebook: NotebookNode, study: str, board: bytes) -> dict[str, Any]:
+    """What decides a notebook's outputs: its code, the study that it ran on, and that study's board, as JSON."""
     code = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    board = HERE.parent / "results" / study / "leaderboard.json"
-    return {"study": study, "code": digest(code.encode()), "board": digest(board.read_bytes())}
+    return {"study": study, "code": digest(code.encode()), "board": digest(board)}
 
 
 def digest(content: bytes) -> str:
@@ -44,7 +43,7 @@ def remake(path: Path, study: str) -> None:
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
-        NOTE: made_from(notebook, study),
+        NOTE: made_from(notebook, study, (HERE.parent / "results" / study / "leaderboard.json").read_bytes()),
     }
     nbformat.write(notebook, path)
 

@@ -26,6 +26,11 @@ NETS = ("alexnet", "zfnet", "googlenet")  # of the study that tests share
 RESULTS = ("runs", "predictions", "metrics", "results", "data/packed", "data/raw")
 
 
+def committed(path: str) -> bytes:
+    """A file as it was last committed: a study that was run here since, on another kind of CPU, has other results."""
+    return subprocess.check_output(["git", "show", f"HEAD:{path}"], cwd=ROOT)
+
+
 class Clone(Place):
     """A working copy of the repository in a folder of its own, with no caches and no git identity of the user's.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import sys
 import tomllib
@@ -9,14 +10,13 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
-from clone import ROOT
+from clone import ROOT, committed
 from ruamel.yaml import YAML
 from typer.main import get_command
 
 import ilsvrc_replay
 from ilsvrc_replay.commands import app
 from ilsvrc_replay.datasets import Dataset
-from ilsvrc_replay.files import read_csv
 from ilsvrc_replay.params import Entry, Evaluation, Study
 from ilsvrc_replay.run import Compute, Crop, Recipe, Schedule
 
@@ -45,13 +45,18 @@ def rows(text: str, header: str) -> list[dict[str, str]]:
     return [dict(zip(table[0], cells, strict=True)) for cells in table[2:]]
 
 
+def results(study: str, name: str) -> list[dict[str, str]]:
+    """A table of results/<study>, as committed."""
+    return list(csv.DictReader(committed(f"results/{study}/{name}").decode().splitlines()))
+
+
 def percent(*numbers: str) -> list[str]:
     return [f"{float(number):.2f}" for number in numbers]
 
 
 def measured(study: str, entry: str, kind: str, protocol: str, *columns: str) -> str:
     """Errors of a row of results/<study>/leaderboard.csv, or a dash where there is no such row."""
-    for row in read_csv(ROOT / f"results/{study}/leaderboard.csv"):
+    for row in results(study, "leaderboard.csv"):
         if (row["entry"], row["kind"], row["protocol"]) == (entry, kind, protocol):
             error, *interval = percent(*(row[column] for column in columns))
             return error + (f" ({'–'.join(interval)})" if interval else "")
@@ -72,9 +77,7 @@ COLUMNS = {  # of the README's boards: which row of the results, and which of it
 def test_the_readmes_boards_are_those_of_results(study: str) -> None:
     shown = rows(section(study), "year")
     nets = [
-        row
-        for row in read_csv(ROOT / f"results/{study}/leaderboard.csv")
-        if (row["kind"], row["protocol"]) == ("single", "single_crop")
+        row for row in results(study, "leaderboard.csv") if (row["kind"], row["protocol"]) == ("single", "single_crop")
     ]
     for cells, row in zip(shown, nets, strict=True):
         assert (cells["year"], cells["entry"]) == (row["year"], f"`{row['entry']}`")
@@ -88,7 +91,7 @@ def test_the_readmes_boards_are_those_of_results(study: str) -> None:
 
 
 def test_the_readmes_steps_are_those_of_results() -> None:
-    steps = [step for step in read_csv(ROOT / "results/history/steps.csv") if step["protocol"] == "single_crop"]
+    steps = [step for step in results("history", "steps.csv") if step["protocol"] == "single_crop"]
     for cells, step in zip(rows(section("history"), "step"), steps, strict=True):
         assert re.findall(r"\w+", cells["step"]) == [step["before"], step["after"]]
         assert re.findall(r"-?\d+\.\d+", cells["change in points (95 %)"].replace("+", "")) == percent(

@@ -170,10 +170,10 @@ class Launcher:
 
 
 def how_many(runs: Mapping[str, Sequence[str]], todo: Collection[str]) -> str:
-    """How many runs there are to do, in a sentence."""
-    names = [name for of_entry in runs.values() for name in of_entry]
-    left = sum(not todo.isdisjoint({f"train@{name}", f"evaluate@{name}"}) for name in names)
-    return f"{left} of {len(names)} runs to do; `replay plan` says how long that takes on this machine"
+    """How many runs there are to do, in a sentence; all of an entry whose search may choose another value."""
+    stages = {name: (f"tune@{entry}", f"train@{name}", f"evaluate@{name}") for entry in runs for name in runs[entry]}
+    left = sum(not todo.isdisjoint(of_run) for of_run in stages.values())
+    return f"{left} of {len(stages)} runs to do; `replay plan` says how long that takes on this machine"
 
 
 def end(started: Iterable[Future[str | None]]) -> None:

@@ -12,10 +12,10 @@ from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard import trained_runs
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS
 from ilsvrc_replay.leaderboard.steps import LOWER
+from ilsvrc_replay.leaderboard.tunings import is_chosen
 from ilsvrc_replay.page import columns, document, figures, listing, make, results, searches
 from ilsvrc_replay.page.charts import error_by_recipe
 from ilsvrc_replay.page.drawing import spec
-from ilsvrc_replay.page.searches import is_chosen
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.run import run_name
 from ilsvrc_replay.tools import redraw
@@ -136,6 +136,19 @@ def test_the_list_shows_what_a_search_has_tried() -> None:
             assert f"{row['val_top1_err']:.2f}</" in page
     assert page.count("<strong") == len(rates.tried)
     assert "At the edge of the search" in page
+
+
+@pytest.mark.parametrize(("name", "content"), [("params.json", "{}"), ("tuning.csv", "entry,value\nalexnet,high\n")])
+def test_a_search_of_other_code_is_left_out_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str
+) -> None:
+    shutil.copytree(ROOT / "results/quick-rates", tmp_path / "a-good-one")
+    shutil.copytree(ROOT / "results/quick-rates", tmp_path / "other")
+    (tmp_path / "other" / name).write_text(content, encoding="utf-8")
+    assert len(list(searches.read(tmp_path))) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"warning: {tmp_path / 'other'}")
+    assert said.endswith(": run its study again")
 
 
 def test_results_of_other_code_are_left_out_with_a_warning(

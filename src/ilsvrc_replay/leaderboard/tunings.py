@@ -14,8 +14,12 @@ WORDS = ("entry", "key", "outcome")  # of the columns; all others are numbers
 
 def read(study: Study, folder: Path) -> list[Row]:
     """A row (of search.COLUMNS) for every value that was tried, from `folder`/<entry>/search.csv."""
-    tables = [files.read_csv(folder / entry / "search.csv") for entry in study.entries]
-    return [{key: typed(key, value) for key, value in row.items()} for rows in tables for row in rows]
+    return [row for entry in study.entries for row in read_table(folder / entry / "search.csv")]
+
+
+def read_table(path: Path) -> list[Row]:
+    """The rows (of search.COLUMNS) in a CSV file."""
+    return [{key: typed(key, value) for key, value in row.items()} for row in files.read_csv(path)]
 
 
 def typed(key: str, value: str) -> str | float | None:
@@ -30,6 +34,10 @@ def of_entry(rows: Sequence[Row]) -> dict[str, list[Row]]:
     for row in rows:
         found.setdefault(row["entry"], []).append(row)
     return found
+
+
+def is_chosen(row: Row) -> bool:
+    return row["outcome"] in (search.CHOSEN, search.AT_EDGE)
 
 
 def sentences(rows: Sequence[Row], study: Study) -> list[str]:

@@ -6,9 +6,10 @@ from collections import Counter
 
 from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.leaderboard.floors import images_of
+from ilsvrc_replay.leaderboard.tunings import is_chosen
 from ilsvrc_replay.page.document import HERE, templates
 from ilsvrc_replay.page.results import Results
-from ilsvrc_replay.page.searches import StudySearch, is_chosen
+from ilsvrc_replay.page.searches import StudySearch
 
 
 def render(studies: list[Results], searches: list[StudySearch], claims: list[Row]) -> str:

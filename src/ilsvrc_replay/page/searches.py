@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ilsvrc_replay import files, search
+from ilsvrc_replay import files
+from ilsvrc_replay.errors import first_line
 from ilsvrc_replay.leaderboard import tunings
 from ilsvrc_replay.leaderboard.board import PARAMS_FILE, Row
 from ilsvrc_replay.params import Study
@@ -22,18 +24,18 @@ class StudySearch(NamedTuple):
 
 
 def read(root: Path) -> Iterator[StudySearch]:
-    """The searches in the folders of `root` that have no board."""
+    """The searches in the folders of `root` that have no board; one written by other code is left out, with a
+    warning."""
     for path in sorted(root.glob("*/tuning.csv")):
-        if not (path.parent / "leaderboard.json").exists():
+        if (path.parent / "leaderboard.json").exists():
+            continue
+        try:
             study = Study.model_validate(files.read_json(path.parent / PARAMS_FILE))
-            rows = [{key: tunings.typed(key, value) for key, value in row.items()} for row in files.read_csv(path)]
-            yield found(study, rows)
+            yield found(study, tunings.read_table(path))
+        except (FileNotFoundError, ValueError, KeyError) as error:
+            print(f"warning: {path} cannot be shown ({first_line(error)}): run its study again", file=sys.stderr)
 
 
 def found(study: Study, rows: list[Row]) -> StudySearch:
     tried = {entry: {row["value"]: row for row in of} for entry, of in tunings.of_entry(rows).items()}
     return StudySearch(study, tunings.sentences(rows, study), sorted({row["value"] for row in rows}), tried)
-
-
-def is_chosen(row: Row) -> bool:
-    return row["outcome"] in (search.CHOSEN, search.AT_EDGE)

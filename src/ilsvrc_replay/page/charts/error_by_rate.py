@@ -60,5 +60,4 @@ def draw(rows: list[Row], entry: str) -> alt.LayerChart:
 
 def outcome(row: Row) -> str:
     """What the shape of a point says."""
-    chosen = row["outcome"] in (search.CHOSEN, search.AT_EDGE)
-    return "chosen" if chosen else "diverged" if row["outcome"] == search.DIVERGED else "not chosen"
+    return "chosen" if tunings.is_chosen(row) else "diverged" if row["outcome"] == search.DIVERGED else "not chosen"

@@ -8,6 +8,7 @@ from ilsvrc_replay import files
 from ilsvrc_replay.leaderboard import predictions, render, table, trained_runs, tunings, wrong_images
 from ilsvrc_replay.leaderboard.build import build_board
 from ilsvrc_replay.leaderboard.judged_claims import Findings
+from ilsvrc_replay.leaderboard.wrong_images import WrongImages
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.run import load_run, run_name
 from ilsvrc_replay.runtime import leftovers
@@ -31,7 +32,8 @@ def main() -> None:
     results = Path("results") / study.study
     render.write(results, study, runs, board, baseline)
     trained_runs.write(results, trained_runs.read(study, RUNS))
-    wrong_images.write(results / wrong_images.FILE, predictions.labels_tested(study, PREDICTIONS), alone | together)
+    labels = wrong_images.checksum(predictions.labels_tested(study, PREDICTIONS))
+    wrong_images.write(results / wrong_images.FILE, WrongImages(labels, alone | together))
     print(f"{results}: {len(board.rows)} rows of {len(names)} runs")
 
 

@@ -9,10 +9,9 @@ from ilsvrc_replay import files
 from ilsvrc_replay.params import Study, load_study
 from ilsvrc_replay.recipes import fingerprints
 from ilsvrc_replay.recipes.check import check
-from ilsvrc_replay.recipes.resolve import resolve_all
+from ilsvrc_replay.recipes.resolve import as_trained, resolve_all
 from ilsvrc_replay.runtime.stage import run_stage
 
-TRAINED_WITH = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy")
 TESTED_WITH = ("torch", "torchvision", "timm", "numpy", "pillow")
 
 
@@ -45,10 +44,9 @@ def resolved(study: Study) -> dict[str, Any]:
         "page": {"versions": versions("altair", "jinja2", "pillow", "vl-convert-python")},
     }
     for name, run in resolve_all(study).items():
-        trained = run.model_copy(update={"testing": None, "versions": versions(*TRAINED_WITH)})
         untrained = {"recipe": None, "search": None, "callbacks": {}, "sources": {}}
         tested = run.model_copy(update=untrained | {"versions": versions(*TESTED_WITH)})
-        found[f"tune/{name}"] = trained.model_dump()
+        found[f"tune/{name}"] = as_trained(run).model_dump()
         if run.weights and run.weights.of_library:  # is tested on the original images
             tested = tested.model_copy(update={"code": run.code | code})
         found[f"evaluate/{name}"] = tested.model_dump()

@@ -10,6 +10,7 @@ import numpy as np
 
 from ilsvrc_replay.leaderboard import wrong_images
 from ilsvrc_replay.leaderboard.board import PARAMS_FILE
+from ilsvrc_replay.leaderboard.wrong_images import WrongImages
 from ilsvrc_replay.statistics.intervals import error_with_interval
 
 LABELS = np.arange(1000) % 10
@@ -43,6 +44,5 @@ def write(
         rows.append(row | {"top1_err": error, "top1_err_low": low, "top1_err_high": high})
     (folder / "leaderboard.json").write_text(json.dumps({"study": "test", "rows": rows}))
     (folder / PARAMS_FILE).write_text(json.dumps(made_with or params()))
-    wrong_images.write(
-        folder / wrong_images.FILE, labels, {(name, "single", "single_crop"): runs for name, runs in masks.items()}
-    )
+    keyed = {(name, "single", "single_crop"): runs for name, runs in masks.items()}
+    wrong_images.write(folder / wrong_images.FILE, WrongImages(wrong_images.checksum(labels), keyed))

@@ -98,6 +98,26 @@ def redraw() -> None:
 
 
 @app.command()
+def gather() -> None:
+    """Make the board of the study in params.yaml from results that are there, of studies that ran parts of it.
+
+    An entry's results are taken from the first folder in results/ whose runs of it are the same in every value: net and
+    its source, recipe, seeds, data, versions of libraries. Nothing is trained, and neither weights nor predictions are
+    needed.
+
+    Example: `replay use history`, then `replay gather`.
+    """
+    from ilsvrc_replay.tools import gather, redraw
+
+    study, root = load_study(), Path("results")
+    for folder in gather.gather(study, root):
+        typer.echo(f"taken from {folder}")
+    redraw.draw(root / study.study)
+    redraw.index(root)
+    show()
+
+
+@app.command()
 def models(
     names: Annotated[list[str] | None, typer.Argument(help="nets, also torchvision/<name> or timm/<name>")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="the same table as CSV")] = False,

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leaderboard import wrong_images
+from ilsvrc_replay.leaderboard.wrong_images import WrongImages
 from ilsvrc_replay.statistics.comparisons import holm, image_variance, welch
 from ilsvrc_replay.tools.compare import changes, changes_table, sides
 
@@ -141,7 +142,7 @@ def test_mistakes_are_kept_whole_and_in_the_same_bytes(tmp_path: Path) -> None:
     }
     labels = rng.integers(10, size=1003)
     for name in ("one", "two"):
-        wrong_images.write(tmp_path / name, labels, masks)
+        wrong_images.write(tmp_path / name, WrongImages(wrong_images.checksum(labels), masks))
     content = (tmp_path / "one").read_bytes()
     assert content == (tmp_path / "two").read_bytes()
     read = wrong_images.read(content)

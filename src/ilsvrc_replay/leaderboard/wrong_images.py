@@ -24,16 +24,19 @@ class WrongImages(NamedTuple):
     """The images wrong by top-1, a mask (S, N) by seed and image for each row, and the checksum of their labels."""
 
     labels_sha256: str
-    masks: dict[Key, np.ndarray]
+    masks: Mapping[Key, np.ndarray]
 
 
-def write(path: Path, labels: np.ndarray, masks: Mapping[Key, np.ndarray]) -> None:
-    """Write the `masks` (S, N) of images with these `labels` (N,). Equal masks give equal bytes."""
-    images = np.array([mask.shape[1] for mask in masks.values()], dtype="<i8")
-    arrays: dict[str, Any] = {"/".join(key): np.packbits(mask, axis=1) for key, mask in masks.items()}
-    labels = np.ascontiguousarray(labels, dtype="<i8")
-    digest = hashlib.sha256(labels.tobytes()).hexdigest()
-    files.write_npz(path, {"images": images, "labels_sha256": np.array(digest), **arrays})
+def checksum(labels: np.ndarray) -> str:
+    """The sha256 of labels (N,), whatever integers hold them."""
+    return hashlib.sha256(np.ascontiguousarray(labels, dtype="<i8").tobytes()).hexdigest()
+
+
+def write(path: Path, wrong: WrongImages) -> None:
+    """Write what `read` reads. Equal masks give equal bytes."""
+    images = np.array([mask.shape[1] for mask in wrong.masks.values()], dtype="<i8")
+    arrays: dict[str, Any] = {"/".join(key): np.packbits(mask, axis=1) for key, mask in wrong.masks.items()}
+    files.write_npz(path, {"images": images, "labels_sha256": np.array(wrong.labels_sha256), **arrays})
 
 
 def read(content: bytes) -> WrongImages:

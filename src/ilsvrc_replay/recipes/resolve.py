@@ -10,6 +10,8 @@ from ilsvrc_replay.recipes.catalogue import complete, of_net
 from ilsvrc_replay.recipes.user_callbacks import sources_of
 from ilsvrc_replay.run import Recipe, Run, Search, Testing, Weights
 
+TRAINED_WITH = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy")
+
 
 def resolve(study: Study, name: str) -> Run:
     """The entry `name` with every value. Raises StudyError, naming the entry, if its net or recipe does not exist."""
@@ -35,6 +37,11 @@ def resolve(study: Study, name: str) -> Run:
 def resolve_all(study: Study) -> dict[str, Run]:
     """Every entry of the study, resolved."""
     return {name: resolve(study, name) for name in study.entries}
+
+
+def as_trained(run: Run) -> Run:
+    """As much of `run` as decides its weights."""
+    return run.model_copy(update={"testing": None, "versions": fingerprints.versions(*TRAINED_WITH)})
 
 
 def recipe(study: Study, name: str) -> Recipe:

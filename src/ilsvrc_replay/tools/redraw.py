@@ -7,9 +7,14 @@ from pathlib import Path
 
 import vl_convert
 
-from ilsvrc_replay.page import make, viewer
+from ilsvrc_replay.page import make, results, viewer
 
 CLAIMS = Path("claims/built.csv")  # in the folder of results
+
+
+def draw(folder: Path) -> None:
+    """Draw the page of the results in `folder`."""
+    make.page(folder, results.read(folder), viewer.inline(vl_convert.javascript_bundle()))
 
 
 def redraw(root: Path) -> Iterator[Path]:

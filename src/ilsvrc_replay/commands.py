@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +15,7 @@ from rich.table import Table
 
 from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.params import load_study
+from ilsvrc_replay.params import Study, load_study
 from ilsvrc_replay.run import run_name
 from ilsvrc_replay.runtime import launcher
 
@@ -54,18 +55,31 @@ def run_study(
             from ilsvrc_replay.runtime.cluster.cluster_launcher import ClusterLauncher
 
             spread = ClusterLauncher(jobs or len(study.runs), address, study.compute)
-            spread.run(runs, searches, before_runs=spread.open)
+            spread.run(runs, searches, before_runs=lambda _: spread.open())
         else:
             from ilsvrc_replay.runtime.gpus import find
 
             gpus = find(study.compute)
             jobs = jobs or launcher.default_jobs(study.compute, gpus)
-            launcher.Launcher(jobs, gpus).run(runs, searches, before_runs=lambda: doctor.check_gpus(study))
+
+            def before_runs(todo: Collection[str]) -> None:
+                doctor.check_gpus(study)
+                tell_time(study, todo, jobs)
+
+            launcher.Launcher(jobs, gpus).run(runs, searches, before_runs)
     except KeyboardInterrupt:
         typer.echo("error: stopped; what was finished is kept, run again to go on", err=True)
         raise typer.Exit(130) from None
     redraw.index(Path("results"))
     show()
+
+
+def tell_time(study: Study, todo: Collection[str], jobs: int) -> None:
+    """Print how long what is to do takes, if `replay plan` has measured it; measuring costs half a minute."""
+    from ilsvrc_replay.tools.plan import estimate, plan_table
+
+    plan = estimate.foretold(study, todo, jobs)
+    typer.echo(plan_table.needs(plan) if plan else "`replay plan` says how long that takes on this machine")
 
 
 @app.command()

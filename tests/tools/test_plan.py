@@ -12,12 +12,18 @@ import torch
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve
-from ilsvrc_replay.tools.plan import estimate, plan_table
+from ilsvrc_replay.tools.plan import estimate, plan_table, probe
 from ilsvrc_replay.tools.plan.estimate import Plan, Work, makespan
-from ilsvrc_replay.tools.plan.probe import Probe, probe
+from ilsvrc_replay.tools.plan.timings import Probe
 from ilsvrc_replay.training import fit
 
 A_MINUTE = Probe("net", 100, 50.0, train_s=50.0, test_s=4.5, build_s=1.0, memory_mib=512, saved_bytes=2**20)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is measured is kept in the current folder."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +50,7 @@ def test_a_search_takes_as_long_as_its_trainings_before_all_runs() -> None:
 def test_what_is_left_to_search(
     todo: set[str] | None, searched: float, study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimate, "probe", instant)
+    monkeypatch.setattr(probe, "probe", instant)
     (work,) = estimate.plan(study("alexnet", lr={"search": [0.1, 0.2, 0.3]}), todo, jobs=1, seconds=1.0).work
     assert (work.searched, work.trained) == (pytest.approx(searched), 1), "what it chooses may be another rate"
 
@@ -68,25 +74,35 @@ def test_the_last_line_says_the_whole() -> None:
 def test_what_is_up_to_date_is_taken_off(
     todo: set[str] | None, counts: list[tuple[int, int]], study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimate, "probe", instant)
+    monkeypatch.setattr(probe, "probe", instant)
     two_seeds = study("alexnet").model_copy(update={"seeds": [0, 1]})
     plan = estimate.plan(two_seeds, todo, jobs=1, seconds=1.0)
     assert [(work.trained, work.tested) for work in plan.work] == counts
     assert plan.runs == 2
 
 
+def test_what_was_measured_foretells_the_same_study_again(
+    study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "probe", instant)
+    one, todo = study("alexnet"), {"train@net-0", "evaluate@net-0"}
+    assert estimate.foretold(one, todo, jobs=1) is None
+    made = estimate.plan(one, todo, jobs=1, seconds=1.0)
+    assert estimate.foretold(one, todo, jobs=1) == made
+    assert estimate.foretold(one, {"evaluate@net-0"}, jobs=1).seconds < made.seconds, "what is done is taken off"
+    assert estimate.foretold(study("alexnet", epochs=7.0), todo, jobs=1) is None
+    assert estimate.foretold(study("zfnet"), todo, jobs=1) is None
+
+
 def instant(study: Study, entry: str, seconds: float) -> Probe:
     return A_MINUTE._replace(entry=entry)
 
 
-def test_a_probe_foretells_a_training(
-    study: Callable[..., Study], packed: Packed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_probe_foretells_a_training(study: Callable[..., Study], packed: Packed, tmp_path: Path) -> None:
     (tmp_path / "data/packed").mkdir(parents=True)
     (tmp_path / "data/packed/digits").symlink_to(packed.folder)
-    monkeypatch.chdir(tmp_path)
     one = study("zfnet", batch_size=16, epochs=2.0)
-    found = probe(one, "net", 0.5)
+    found = probe.probe(one, "net", 0.5)
     job = fit.set_up(resolve(one, "net"), 0, packed)
     before = time.process_time()
     fit.run(job)

@@ -24,6 +24,8 @@ from ilsvrc_replay.runtime.rwlock import mend
 from ilsvrc_replay.runtime.scratch import locked, root, scratch
 from ilsvrc_replay.runtime.tracking import LATER, sync
 
+BeforeRuns = Callable[[Collection[str]], None]  # of the names of the stages to do
+
 
 class Launcher:
     """Runs stages of the study in the current folder, `jobs` at a time at the most, each run on GPUs of its own."""
@@ -38,11 +40,14 @@ class Launcher:
         self.processes = Processes(self.watcher)
 
     def run(
-        self, runs: Mapping[str, Sequence[str]], searches: Collection[str], before_runs: Callable[[], None]
+        self,
+        runs: Mapping[str, Sequence[str]],
+        searches: Collection[str],
+        before_runs: Callable[[Collection[str]], None],
     ) -> None:
         """Bring the whole study up to date: `runs` are the names of its runs by entry, `searches` the entries of which
         stage tune trains. Raises StudyError naming the stages that failed; the others are done. `before_runs` is called
-        if there are runs to do, and may refuse by a StudyError.
+        with the names of the stages to do if there are runs among them, and may refuse by a StudyError.
 
         A second launcher meanwhile is refused.
         """
@@ -52,7 +57,10 @@ class Launcher:
             self.bring_up_to_date(runs, searches, before_runs)
 
     def bring_up_to_date(
-        self, runs: Mapping[str, Sequence[str]], searches: Collection[str], before_runs: Callable[[], None]
+        self,
+        runs: Mapping[str, Sequence[str]],
+        searches: Collection[str],
+        before_runs: Callable[[Collection[str]], None],
     ) -> None:
         if not self.do(RESOLVE):
             raise StudyError(f"failed: {with_log(RESOLVE)}")
@@ -61,8 +69,8 @@ class Launcher:
             print("everything is up to date")
             return
         if any("@" in stage for stage in todo):
-            before_runs()
             print(how_many(runs, todo))
+            before_runs(todo)
         previous = signal.signal(signal.SIGTERM, interrupt)
         try:
             with self.watcher:
@@ -173,7 +181,7 @@ def how_many(runs: Mapping[str, Sequence[str]], todo: Collection[str]) -> str:
     """How many runs there are to do, in a sentence; all of an entry whose search may choose another value."""
     stages = {name: (f"tune@{entry}", f"train@{name}", f"evaluate@{name}") for entry in runs for name in runs[entry]}
     left = sum(not todo.isdisjoint(of_run) for of_run in stages.values())
-    return f"{left} of {len(stages)} runs to do; `replay plan` says how long that takes on this machine"
+    return f"{left} of {len(stages)} runs to do"
 
 
 def end(started: Iterable[Future[str | None]]) -> None:

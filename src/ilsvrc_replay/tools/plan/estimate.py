@@ -6,14 +6,15 @@ import heapq
 import multiprocessing
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from statistics import fmean
 
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import Compute, run_name
-from ilsvrc_replay.tools.plan.probe import Probe, probe, ready
+from ilsvrc_replay.tools.plan import timings
+from ilsvrc_replay.tools.plan.timings import Probe, Timing
 
 DVC_S = 1.5  # seconds that DVC takes for a run, beside its two stages
 
@@ -82,21 +83,43 @@ def makespan(seconds: Sequence[float], abreast: int) -> float:
 
 def plan(study: Study, todo: Collection[str] | None, jobs: int, seconds: float) -> Plan:
     """The plan of what is `todo` of a study, names of stages (None: everything), with speeds measured on as many copies
-    side by side as run at once: they share the machine's memory and caches.
+    side by side as run at once: they share the machine's memory and caches. They are kept for `foretold`.
 
     Raises StudyError if there is no packed data, or if an entry does not fit it.
     """
+    from ilsvrc_replay.tools.plan.probe import probe, ready  # with torch, which `replay run` has no use for
+
     abreast = min(jobs, at_once(study.compute))
-    left = {entry: (untrained(study, entry, todo), untested(study, entry, todo)) for entry in study.entries}
+    found = {}
     with ProcessPoolExecutor(abreast, multiprocessing.get_context("spawn")) as pool:
         load_s = pool.submit(ready, time.time()).result()
-        work = []
-        for entry, counts in left.items():
-            if any(counts):
-                found = [pool.submit(probe, study, entry, seconds) for _ in range(abreast)]
-                measured = mean([future.result() for future in found])
-                work.append(Work(measured, *counts, load_s, searched(study, entry, todo)))
+        for entry in left(study, todo):
+            probes = [pool.submit(probe, study, entry, seconds) for _ in range(abreast)]
+            found[entry] = Timing(mean([future.result() for future in probes]), load_s)
+    timings.keep(study, abreast, found)
+    return of_timings(study, todo, abreast, found)
+
+
+def foretold(study: Study, todo: Collection[str], jobs: int) -> Plan | None:
+    """The plan of what is `todo`, by what `plan` has measured; None if that was not of all entries that are left."""
+    abreast = min(jobs, at_once(study.compute))
+    found = timings.recall(study, abreast)
+    return of_timings(study, todo, abreast, found) if found.keys() >= left(study, todo).keys() else None
+
+
+def of_timings(study: Study, todo: Collection[str] | None, abreast: int, found: Mapping[str, Timing]) -> Plan:
+    """The plan, with what was measured of the entries that are left."""
+    work = [
+        Work(found[entry].probe, *counts, found[entry].load_s, searched(study, entry, todo))
+        for entry, counts in left(study, todo).items()
+    ]
     return Plan(work, len(study.runs), abreast)
+
+
+def left(study: Study, todo: Collection[str] | None) -> dict[str, tuple[int, int]]:
+    """How many runs are to be trained, and how many to be tested alone, of the entries that have such."""
+    counts = {entry: (untrained(study, entry, todo), untested(study, entry, todo)) for entry in study.entries}
+    return {entry: of_entry for entry, of_entry in counts.items() if any(of_entry)}
 
 
 def untrained(study: Study, entry: str, todo: Collection[str] | None) -> int:

@@ -38,8 +38,13 @@ def line(plan: Plan) -> str:
     if not left:
         return f"all {plan.runs} runs are done"
     done = f", {plan.runs - left} are done" if plan.runs > left else ""
+    return f"{left} of {plan.runs} runs to do{done}: {needs(plan)}"
+
+
+def needs(plan: Plan) -> str:
+    """The time, memory and disk that what is left takes."""
     return (
-        f"{left} of {plan.runs} runs to do{done}: about {clock(plan.seconds)}, {plan.abreast} at once at full speed;"
+        f"about {clock(plan.seconds)}, {plan.abreast} at once at full speed;"
         f" memory {plan.memory_mib / 1024:.1f} GiB, disk {plan.saved_bytes / 2**20:,.0f} MiB"
     )
 

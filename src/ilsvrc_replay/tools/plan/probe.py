@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -21,22 +20,10 @@ from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.run import Run
 from ilsvrc_replay.tools.bench import measure, stepping
+from ilsvrc_replay.tools.plan.timings import Probe
 from ilsvrc_replay.training import fit
 
 VIEWED = 64  # images that a protocol is timed on at a time
-
-
-class Probe(NamedTuple):
-    """Of one run. `build_s` is what building net and batches takes; `saved_bytes` are its weights and predictions."""
-
-    entry: str
-    steps: int
-    images_per_s: float
-    train_s: float
-    test_s: float
-    build_s: float
-    memory_mib: int
-    saved_bytes: int
 
 
 def ready(asked: float) -> float:

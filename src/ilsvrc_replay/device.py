@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -30,6 +32,26 @@ def choose_device(compute: Compute) -> torch.device:
         return torch.device("cpu")
     torch.backends.cudnn.benchmark = not compute.deterministic
     return torch.device("cuda")
+
+
+def processor(device: torch.device) -> str:
+    """What computes on `device`: "NVIDIA H200" or, with the instructions that torch uses of a CPU, "AMD EPYC, AVX512".
+
+    Two kinds round otherwise, so that the same training ends in other weights.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{cpu_model()}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def cpu_model() -> str:
+    """The CPU's name, as Linux has it, or the kind of machine."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
 
 
 @contextmanager

@@ -135,10 +135,12 @@ def test_the_keyboard_reads_a_point(seen: Page) -> None:
 def test_each_row_tells_what_remakes_it_and_finds_it(seen: Page, clone: Clone) -> None:
     for name in ("alexnet", "zfnet"):
         weights = files.sha256(clone.folder / f"runs/{name}-0/weights.safetensors")
+        trained = files.read_json(clone.folder / f"runs/{name}-0/training.json")
         seen.locator(f"#board-table th a[href='#remake-{name}']").first.click()
         said = seen.locator(f"#remake-{name}[open]").inner_text()
         assert f"dvc repro --force --single-item train@{name}-0 evaluate@{name}-0" in said
         assert f"tags.run = '{name}-0' and tags.weights_sha256 = '{weights}'" in said
+        assert trained["processor"] in said
 
 
 def test_a_phone_shows_every_rows_error(chrome: Browser, results: Path) -> None:

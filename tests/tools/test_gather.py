@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from clone import ROOT
 
+from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leaderboard import wrong_images
+from ilsvrc_replay.leaderboard.trained_runs import WEIGHT_COLUMNS
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import as_trained, resolve_all
 from ilsvrc_replay.tools.gather import gather
@@ -30,6 +32,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = root / "results/history"
     runs = resolve_all(study_of(folder))
     change(folder / "runs.json", lambda _: {name: as_trained(run).model_dump() for name, run in runs.items()})
+    weights = [{"processor": "", **row} for row in files.read_csv(folder / "weights.csv")]
+    files.write_text(folder / "weights.csv", files.as_csv(weights, WEIGHT_COLUMNS))
     return folder
 
 

@@ -93,6 +93,7 @@ def test_the_record_names_what_made_the_weights(study: Callable[..., Study], pac
     record = outputs.write(tmp_path, net, job.module.curve, job.record)
     assert record["recipe"]["lr"] == 0.02
     assert record["recipe_name"] == "modern"
+    assert record["processor"].endswith(torch.backends.cpu.get_cpu_capability())
     assert record["weights_sha256"] == sha256(tmp_path / "weights.safetensors")
     assert record["data"]["sha256"] == packed.meta["sha256"]
     assert (tmp_path / "curves.csv").read_text().startswith("step,epoch,lr,train_loss,val_loss,val_top1_err")

@@ -107,16 +107,19 @@ def sources(rows: list[Row]) -> dict[str, str]:
     return {row["entry"]: row["source"] for row in rows if row.get("source")}
 
 
-def remakes(study: Study, weights: dict[str, str]) -> dict[str, list[Row]]:
-    """For every run of an entry: the command that makes it anew, its weights' sha256, and what finds it in MLflow."""
+def remakes(study: Study, weights: dict[str, Row]) -> dict[str, list[Row]]:
+    """For every run of an entry: the command that makes it anew, the sha256 of its weights, what trained them, and what
+    finds it in MLflow."""
     found: dict[str, list[Row]] = {entry: [] for entry in study.entries}
     for entry, seed in study.runs:
         run = run_name(entry, seed)
+        sha256 = weights[run]["sha256"]
         found[entry].append(
             {
                 "command": f"dvc repro --force --single-item train@{run} evaluate@{run}",
-                "sha256": weights[run],
-                "filter": f"tags.run = '{run}' and tags.weights_sha256 = '{weights[run]}'",
+                "sha256": sha256,
+                "processor": weights[run].get("processor", ""),
+                "filter": f"tags.run = '{run}' and tags.weights_sha256 = '{sha256}'",
             }
         )
     return found

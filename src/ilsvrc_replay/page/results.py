@@ -19,13 +19,14 @@ WORDS = ("run", "entry")  # the columns of curves.csv that are no numbers
 
 
 class Results(NamedTuple):
-    """A study with its board, the content of leaderboard.json; the training curves of all its runs, the sha256 of
-    their weights by run, and the claims that they look into (rows of CLAIM_COLUMNS)."""
+    """A study with its board, the content of leaderboard.json; the training curves of all its runs; by run, its
+    weights' sha256 and what trained them (rows of WEIGHT_COLUMNS); and the claims that the runs look into (rows of
+    CLAIM_COLUMNS)."""
 
     study: Study
     board: dict[str, Any]
     curves: list[Row]
-    weights: dict[str, str]
+    weights: dict[str, Row]
     claims: list[Row]
 
     @property
@@ -66,7 +67,7 @@ def read_files(folder: Path) -> Results:
         study=Study.model_validate(files.read_json(folder / PARAMS_FILE)),
         board=files.read_json(folder / "leaderboard.json"),
         curves=[typed(row) for row in files.read_csv(folder / CURVES)],
-        weights={row["run"]: row["sha256"] for row in files.read_csv(folder / WEIGHTS)},
+        weights={row["run"]: row for row in files.read_csv(folder / WEIGHTS)},
         claims=files.read_csv(folder / "measured.csv"),
     )
 

@@ -108,8 +108,7 @@ def write(folder: Path, study: Study, parts: dict[str, Source]) -> None:
     masks = {key: parts[key[0]].wrong.masks[key] for key in keys}
     runs = {entry: source.runs[entry] for entry, source in parts.items()}
     curves = of_entries(parts, lambda source: source.results.curves)
-    sums = {run: sha256 for source in parts.values() for run, sha256 in source.results.weights.items()}
-    weights = {run: sums[run] for run in (run_name(entry, seed) for entry, seed in study.runs)}
+    weights = [parts[entry].results.weights[run_name(entry, seed)] for entry, seed in study.runs]
     first = next(iter(parts.values()))
     findings = Findings(
         {key: mask for key, mask in masks.items() if key[1] == "single"},

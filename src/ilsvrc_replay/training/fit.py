@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from pytorch_lightning import Callback
 from torch import nn
 
-from ilsvrc_replay.device import choose_device, enough_memory
+from ilsvrc_replay.device import choose_device, enough_memory, processor
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.input.batches import OrderedBatches, TrainingBatches, resident
 from ilsvrc_replay.input.views import test_view, training_view
@@ -138,6 +138,7 @@ def set_up(run: Run, seed: int, packed: Packed, world: World = ALONE) -> Job:
             "data": {"name": packed.meta["name"], "sha256": packed.meta["sha256"]},
             "normalisation": {"mean": pixels.mean.tolist(), "std": pixels.std.tolist()},
             "device": device.type,
+            "processor": processor(device),
         },
         world=world,
     )

@@ -130,3 +130,10 @@ def test_the_largest_step_is_a_resolved_fall(study: Study) -> None:
 @pytest.mark.parametrize(("chance", "measure"), [(90.0, "top1_err"), (99.5, "top5_err"), (98.0, "top5_err")])
 def test_few_classes_are_measured_by_top_1(chance: float, measure: str) -> None:
     assert finding.measure_of({"chance_top1_err": chance}) == measure
+
+
+def test_the_claims_stand_by_their_verdicts() -> None:
+    verdicts = ("not seen", "seen", "not judged: one seed", "seen")
+    claims = [{"claim": f"Claim {number}.", "verdict": verdict} for number, verdict in enumerate(verdicts)]
+    assert finding.of_claims(claims) == ["Seen: Claim 1; Claim 3.", "Not seen: Claim 0.", "Not judged: Claim 2."]
+    assert finding.of_claims([]) == []

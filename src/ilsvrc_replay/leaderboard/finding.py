@@ -11,7 +11,8 @@ import numpy as np
 from ilsvrc_replay.leaderboard import judgement
 from ilsvrc_replay.leaderboard.board import Board, Row
 from ilsvrc_replay.leaderboard.floors import classes_of
-from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED
+from ilsvrc_replay.leaderboard.judged_claims import NOT_SEEN, OPPOSITE, SEEN
+from ilsvrc_replay.leaderboard.judgement import NOT_JUDGED, NOT_RESOLVED
 from ilsvrc_replay.leaderboard.parts import HERE, PUBLISHED
 from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, HIGHER, LOWER, NOT_TRAINED, REVERSED
 from ilsvrc_replay.params import Study
@@ -27,7 +28,8 @@ def measure_of(baseline: Mapping[str, Any]) -> str:
 
 
 def sentences(study: Study, board: Board, wrong: Mapping[str, np.ndarray], protocol: str) -> list[str]:
-    """What the study found by `protocol`, the main thing first; nothing where it has neither steps nor an order.
+    """What the study found by `protocol`, the main thing first, and which claims it saw; nothing where it has none of
+    these.
 
     `wrong`: by entry, the images that each seed has wrong by top-1, masks (S, N).
     """
@@ -41,6 +43,16 @@ def sentences(study: Study, board: Board, wrong: Mapping[str, np.ndarray], proto
         found.append(of_steps(steps, *(HISTORY if study.steps is None else ("comparison", "comparisons"))))
     if order:
         found.append(of_order(order))
+    return found + of_claims(board.claims)
+
+
+def of_claims(claims: Sequence[Row]) -> list[str]:
+    """Which claims were seen and which were not, a sentence for each verdict."""
+    found = []
+    for verdict in (SEEN, OPPOSITE, NOT_SEEN, NOT_JUDGED.removesuffix(": ")):
+        named = [claim["claim"].removesuffix(".") for claim in claims if claim["verdict"].partition(":")[0] == verdict]
+        if named:
+            found.append(f"{verdict.capitalize()}: {'; '.join(named)}.")
     return found
 
 

@@ -50,6 +50,7 @@ def render(results: Results, drawn: list[Chart], script: str) -> str:
         .render(
             study=study.study,
             question=study.question,
+            of_history=study.steps != [],
             dataset=study.dataset.name,
             board=results.board,
             tested_on=images_of(rows),

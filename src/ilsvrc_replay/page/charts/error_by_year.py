@@ -44,7 +44,10 @@ class Curve(NamedTuple):
     top: float  # of the axis
 
 
-def chart(results: Results) -> Chart:
+def chart(results: Results) -> Chart | None:
+    """None for a study that has nothing to say on the history."""
+    if results.study.steps == []:
+        return None
     shown = views(results)
     specs = {
         view.key: spec(

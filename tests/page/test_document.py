@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -172,3 +173,14 @@ def test_the_pages_in_git_are_what_their_results_give(tmp_path: Path) -> None:
     assert Path("quick/index.html") in pages
     for page in [*pages, *(path.relative_to(root) for path in root.glob("*/figures/*.svg"))]:
         assert (root / page).read_bytes() == (ROOT / "results" / page).read_bytes(), f"{page}: run `replay redraw`"
+
+
+def test_a_study_of_claims_leads_with_them_and_draws_no_history() -> None:
+    found = results.read(ROOT / "results/claims")
+    drawn = document.charts(found)
+    assert not {"history", "steps", "parts"} & {chart.key for chart in drawn}
+    page = document.render(found, drawn, "")
+    order = [page.index(f'id="{name}"') for name in ("claims", "board", "cost", "remake")]
+    assert order == sorted(order)
+    assert page.count('id="claims"') == page.count('id="board"') == 1
+    assert re.findall(r"<nav.*", page)[0].index("#claims") < re.findall(r"<nav.*", page)[0].index("#board")

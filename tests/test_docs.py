@@ -100,6 +100,16 @@ def test_the_readmes_steps_are_those_of_results() -> None:
         assert cells["verdict"] == step["verdict"]
 
 
+def test_the_measured_claims_are_those_of_results() -> None:
+    shown = rows(SAID[ROOT / "docs/explanation/verdicts.md"], "verdict")
+    claims = [*results("claims", "measured.csv"), *results("claims-vgg", "measured.csv")]
+    for cells, row in zip(shown, claims, strict=True):
+        assert [cells[key] for key in ("verdict", "claim", "published")] == [
+            row[key] for key in ("verdict", "claim", "published")
+        ]
+        assert row["figure"].startswith(f"{cells['measured']}, p = ")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_links_to_is_there(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", SAID[page]):

@@ -55,16 +55,16 @@ def run_study(
             from ilsvrc_replay.runtime.cluster.cluster_launcher import ClusterLauncher
 
             spread = ClusterLauncher(jobs or len(study.runs), address, study.compute)
-            spread.run(runs, searches, before_runs=lambda _: spread.open())
+            spread.run(runs, searches, before_runs=spread.open)
         else:
             from ilsvrc_replay.runtime.gpus import find
 
             gpus = find(study.compute)
             jobs = jobs or launcher.default_jobs(study.compute, gpus)
 
-            def before_runs(todo: Collection[str]) -> None:
+            def before_runs(todo: Collection[str]) -> str:
                 doctor.check_gpus(study)
-                tell_time(study, todo, jobs)
+                return time_of(study, todo, jobs)
 
             launcher.Launcher(jobs, gpus).run(runs, searches, before_runs)
     except KeyboardInterrupt:
@@ -74,12 +74,12 @@ def run_study(
     show()
 
 
-def tell_time(study: Study, todo: Collection[str], jobs: int) -> None:
-    """Print how long what is to do takes, if `replay plan` has measured it; measuring costs half a minute."""
+def time_of(study: Study, todo: Collection[str], jobs: int) -> str:
+    """How long what is to do takes, if `replay plan` has measured it; measuring costs half a minute."""
     from ilsvrc_replay.tools.plan import estimate, plan_table
 
     plan = estimate.foretold(study, todo, jobs)
-    typer.echo(plan_table.needs(plan) if plan else "`replay plan` says how long that takes on this machine")
+    return plan_table.needs(plan) if plan else "`replay plan` says how long that takes on this machine"
 
 
 @app.command()

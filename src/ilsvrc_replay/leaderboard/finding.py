@@ -11,8 +11,7 @@ import numpy as np
 from ilsvrc_replay.leaderboard import judgement
 from ilsvrc_replay.leaderboard.board import Board, Row
 from ilsvrc_replay.leaderboard.floors import classes_of
-from ilsvrc_replay.leaderboard.judged_claims import NOT_SEEN, OPPOSITE, SEEN
-from ilsvrc_replay.leaderboard.judgement import NOT_JUDGED, NOT_RESOLVED
+from ilsvrc_replay.leaderboard.judgement import NOT_JUDGED, NOT_RESOLVED, NOT_SEEN, OPPOSITE, SEEN
 from ilsvrc_replay.leaderboard.parts import HERE, PUBLISHED
 from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, HIGHER, LOWER, NOT_TRAINED, REVERSED
 from ilsvrc_replay.params import Study

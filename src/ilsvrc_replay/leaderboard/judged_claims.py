@@ -10,14 +10,13 @@ import numpy as np
 
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, Row
 from ilsvrc_replay.leaderboard.floors import AT_CHANCE, shortfall_of
-from ilsvrc_replay.leaderboard.judgement import NOT_JUDGED
+from ilsvrc_replay.leaderboard.judgement import NOT_JUDGED, NOT_SEEN, OPPOSITE, SEEN
 from ilsvrc_replay.leaderboard.predictions import Masks
 from ilsvrc_replay.papers.run_claims import RunClaim, run_claims
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import Run
 from ilsvrc_replay.statistics.comparisons import LEVEL, MOST_SEEDS, holm, image_variance, seeds_needed, too_few, welch
 
-SEEN, NOT_SEEN, OPPOSITE = "seen", "not seen", "opposite"
 Curve = Sequence[Mapping[str, float]]
 
 

@@ -14,6 +14,7 @@ from ilsvrc_replay.statistics.intervals import mcnemar
 
 MEASURES = ("change", "change_low", "change_high", "p", "p_holm", "better", "mcnemar_p", "verdict")
 NOT_JUDGED, NOT_RESOLVED = "not judged: ", "not resolved"
+SEEN, NOT_SEEN, OPPOSITE = "seen", "not seen", "opposite"  # of claims
 
 
 def measure(before: np.ndarray, after: np.ndarray, reason: str | None = None) -> Row:

@@ -24,7 +24,7 @@ from ilsvrc_replay.runtime.rwlock import mend
 from ilsvrc_replay.runtime.scratch import locked, root, scratch
 from ilsvrc_replay.runtime.tracking import LATER, sync
 
-BeforeRuns = Callable[[Collection[str]], None]  # of the names of the stages to do
+BeforeRuns = Callable[[Collection[str]], str | None]  # of the names of the stages to do; what to say of them
 
 
 class Launcher:
@@ -69,8 +69,8 @@ class Launcher:
             print("everything is up to date")
             return
         if any("@" in stage for stage in todo):
-            print(how_many(runs, todo))
-            before_runs(todo)
+            told = before_runs(todo)
+            print("; ".join(filter(None, [how_many(runs, todo), told])))
         previous = signal.signal(signal.SIGTERM, interrupt)
         try:
             with self.watcher:

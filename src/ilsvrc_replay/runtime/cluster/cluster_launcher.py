@@ -51,7 +51,7 @@ class ClusterLauncher(Launcher):
         self.lock, self.turn = threading.Lock(), threading.Lock()  # of the book, and of the one that enters
         self.asking, self.order = 0, threading.Condition()
 
-    def open(self) -> None:
+    def open(self, _todo: Collection[str] = ()) -> None:
         """Connect, and hold every node against this machine. Raises StudyError for what keeps one from working."""
         root = Path.cwd()
         marker = scratch("cluster") / "marker"

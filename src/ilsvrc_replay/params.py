@@ -204,6 +204,11 @@ class Study(Strict):
         return self.entries[name]
 
     @property
+    def of_history(self) -> bool:
+        """Whether it asks for the history. One whose `steps` are none compares pairs of nets for what is claimed."""
+        return self.steps != []
+
+    @property
     def runs(self) -> list[tuple[str, int]]:
         """Every (entry, seed) of the study."""
         return [(entry, seed) for entry in self.entries for seed in self.seeds]

@@ -213,13 +213,13 @@ def test_a_value_left_out_is_the_recipes() -> None:
 
 
 def test_a_rate_of_each_nets_own_is_no_difference_if_both_searched_it_alike() -> None:
-    grid, other = {"search": [0.001, 0.002]}, {"search": [0.001, 0.004]}
+    grid, other = {"search": [0.001, 0.002, 0.004]}, {"search": [0.001, 0.002, 0.008]}
     study = pair({"lr": grid}, {"lr": grid})
     runs = resolve_all(study)
     runs["vgg11_lrn"] = runs["vgg11_lrn"].with_recipe(lr=0.002)
     claim = run_claims()["vgg-lrn-buys-nothing"]
     assert claim.fits(runs["vgg11"], runs["vgg11_lrn"])
-    assert judged_claims.chosen(claim, runs) == ["at lr 0.001 and 0.002, each its best of 2"]
+    assert judged_claims.chosen(claim, runs) == ["at lr 0.001 (the lowest tried) and 0.002, each its best of 3"]
     assert judged({"lr": grid}, {"lr": other}) == []
     assert judged({"lr": grid}, {"lr": 0.001}) == []
 

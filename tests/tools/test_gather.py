@@ -148,3 +148,15 @@ def test_a_searched_rate_is_the_one_that_was_chosen(whole: Path, parts: Path) ->
     gather(searched, parts)
     saved = json.loads((parts / "history/runs.json").read_text())
     assert saved["alexnet"]["recipe"]["lr"] == 0.001
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("runs.json", "{"), ("runs.json", '{"alexnet": {}}'), ("wrong.npz", "PK, cut short")]
+)
+def test_damaged_results_are_left_out_with_a_warning(
+    name: str, content: str, whole: Path, parts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (parts / "early" / name).write_text(content)
+    with pytest.raises(StudyError, match=r"^entries\.alexnet: no folder of results has it"):
+        gather(study_of(whole), parts)
+    assert f"warning: {parts / 'early'} cannot be taken from" in capsys.readouterr().err

@@ -27,7 +27,7 @@ def build_board(study: Study, runs: Mapping[str, Run], rows: list[Row], findings
         if study.steps is None:  # else the entries are no line of nets to put in order
             orders += [agreement] if (agreement := steps.order(study, protocol, of_protocol, baseline)) else []
     board = Board(rows, steps.settle(study, judged), orders, judged_claims.judge(study, runs, findings))
-    if study.steps != []:  # else it compares pairs, and asks nothing of crops and ensembles
+    if study.of_history:  # else nothing is asked of crops and ensembles
         board = board._replace(parts=parts.parts(study, rows, finding.measure_of(baseline)))
     main = max(masks, key=lambda protocol: len(masks[protocol]), default="")
     sentences = finding.sentences(study, board, masks.get(main, {}), main)

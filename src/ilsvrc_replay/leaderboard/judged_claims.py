@@ -147,9 +147,16 @@ def describe(claim: RunClaim, runs: Mapping[str, Run], made: Measured, p: float,
 
 
 def chosen(claim: RunClaim, runs: Mapping[str, Run]) -> list[str]:
-    """Which values stage tune chose for the two entries."""
+    """Which values stage tune chose for the two entries, and whether a better one may lie outside of what it tried."""
     searches = [runs[entry].search for entry in claim.entries]
     if not all(searches):
         return []
-    values = [getattr(runs[entry].recipe, search.key) for entry, search in zip(claim.entries, searches, strict=True)]
-    return [f"at {searches[0].key} {values[0]:g} and {values[1]:g}, each its best of {len(searches[0].values)}"]
+    key, values = searches[0].key, searches[0].values
+    best = [named(getattr(runs[entry].recipe, key), values) for entry in claim.entries]
+    return [f"at {key} {best[0]} and {best[1]}, each its best of {len(values)}"]
+
+
+def named(value: float, tried: Sequence[float]) -> str:
+    """A chosen value; at the edge of what was tried, where a better one may lie outside."""
+    ends = {min(tried): " (the lowest tried)", max(tried): " (the highest tried)"}
+    return f"{value:g}{ends.get(value, '')}"

@@ -50,7 +50,7 @@ def render(results: Results, drawn: list[Chart], script: str) -> str:
         .render(
             study=study.study,
             question=study.question,
-            of_history=study.steps != [],
+            of_history=study.of_history,
             dataset=study.dataset.name,
             board=results.board,
             tested_on=images_of(rows),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 from ilsvrc_replay import files
-from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.errors import StudyError, first_line
 from ilsvrc_replay.leaderboard import render, trained_runs, wrong_images
 from ilsvrc_replay.leaderboard.board import RUNS_FILE, Row
 from ilsvrc_replay.leaderboard.build import build_board
@@ -57,9 +59,13 @@ def gather(study: Study, root: Path) -> list[Path]:
 def read(root: Path) -> Iterator[Source]:
     """The results in `root`; those that cannot be read are left out, with a warning."""
     for folder, results in make.readable(root):
-        saved = files.read_json(folder / RUNS_FILE)
-        runs = {entry: Run.model_validate(run | {"entry": entry}) for entry, run in saved.items()}
-        wrong = wrong_images.read((folder / wrong_images.FILE).read_bytes())
+        try:
+            saved = files.read_json(folder / RUNS_FILE)
+            runs = {entry: Run.model_validate(run | {"entry": entry}) for entry, run in saved.items()}
+            wrong = wrong_images.read((folder / wrong_images.FILE).read_bytes())
+        except (StudyError, OSError, ValueError, KeyError, BadZipFile) as error:
+            print(f"warning: {folder} cannot be taken from ({first_line(error)})", file=sys.stderr)
+            continue
         yield Source(folder, results, runs, wrong)
 
 

@@ -46,7 +46,7 @@ class Curve(NamedTuple):
 
 def chart(results: Results) -> Chart | None:
     """None for a study that has nothing to say on the history."""
-    if results.study.steps == []:
+    if not results.study.of_history:
         return None
     shown = views(results)
     specs = {

@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install study docs notebooks test test-long test-gpu mutation ui clean
+.PHONY: help install study docs reference notebooks test test-long test-gpu mutation ui clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ docs: $(INSTALLED)  ## build the documentation as a site, site/index.html
 	@$(BIN)/python -c 'import material, mkdocstrings' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c requirements.lock -e '.[docs]'
 	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 	@echo "open site/index.html in any browser; with its search: python3 -m http.server --bind 127.0.0.1 --directory site"
+
+reference: $(INSTALLED)  ## write the pages of docs/reference that are made from the code
+	@python docs/from_code/remake.py
 
 notebooks: $(INSTALLED)  ## run the notebooks on the study in params.yaml, and keep their outputs
 	@python notebooks/remake.py $(NOTEBOOKS)

@@ -20,9 +20,8 @@ from ilsvrc_replay.datasets import Dataset
 from ilsvrc_replay.params import Entry, Evaluation, Study
 from ilsvrc_replay.run import Compute, Crop, Recipe, Schedule
 
-sys.path.insert(0, str(ROOT / "docs/hooks"))
-import command_pages
-import key_tables
+sys.path.insert(0, str(ROOT / "docs/from_code"))
+from remake import FOLDER, PAGES as MADE
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [
@@ -152,15 +151,20 @@ def test_the_stages_and_their_files_are_those_of_the_pipeline() -> None:
     )
 
 
+@pytest.mark.parametrize("name", MADE)
+def test_pages_made_from_the_code_are_as_it_says(name: str) -> None:
+    assert SAID[FOLDER / name] == MADE[name](), "run `make reference`"
+
+
 def test_every_key_of_params_yaml_has_a_meaning() -> None:
-    page = "\n".join(key_tables.sections())
+    page = SAID[FOLDER / "params.md"]
     models = (Study, Dataset, Compute, Evaluation, Entry, Recipe, Schedule, Crop)
     keys = {key for model in models for key in model.model_fields}
     assert keys <= set(re.findall(r"^\| `(\w+)` \|(?:[^|]*\|){2} [^|]+ \|$", page, re.MULTILINE))
 
 
 def test_every_command_is_in_the_reference() -> None:
-    page = command_pages.commands()
+    page = SAID[FOLDER / "commands.md"]
     assert re.findall(r"^### `replay (\w+)`", page, re.MULTILINE) == list(get_command(app).commands)
 
 

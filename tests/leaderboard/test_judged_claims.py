@@ -81,6 +81,7 @@ def test_one_net_errs_less_than_the_other(first: float, second: float, verdict: 
     assert row["verdict"] == verdict
     assert f"resnet18-smoothed {first:.2f} %, resnet18 {second:.2f} %: {second - first:+.2f} points (" in row["figure"]
     assert ("four times in five" in row["figure"]) == (verdict == "not seen")
+    assert "against the claim" not in row["figure"]
     assert row["published"] == "by 0.3 points in Inception-v2"
 
 
@@ -100,6 +101,8 @@ def test_a_weak_experiment_says_how_many_seeds_it_would_take() -> None:
     assert row["verdict"] == "not seen"
     assert row["figure"].endswith("17 seeds would show this difference four times in five")
     assert smoothing(10.0, 10.4, sd=0.4, seeds=25)["verdict"] == "seen"
+    against = smoothing(10.4, 10.0, sd=0.4)["figure"]
+    assert against.endswith("17 seeds would show this difference, which is against the claim, four times in five")
     hopeless = smoothing(10.0, 10.001, sd=0.4)
     assert hopeless["figure"].endswith(
         "more than 1,000 seeds or other images would show this difference four times in five"
@@ -141,8 +144,13 @@ def test_one_net_gets_there_in_fewer_steps(relu: float, tanh: float, verdict: st
 def test_a_net_that_does_not_get_there_counts_with_its_whole_length() -> None:
     row = faster(150, 800)
     assert row["verdict"] == "seen"
-    assert f"{400 / 150:.2f} times as many" in row["figure"]
-    assert "5 of 5 runs of alexnet-tanh did not get there" in row["figure"]
+    assert f"at least {400 / 150:.2f} times as many (no fewer than 2." in row["figure"]
+    assert "alexnet-tanh not at 15 % after 400 steps in any of 5 runs" in row["figure"]
+    row = faster(800, 150)
+    assert row["verdict"] == "opposite"
+    assert f"at most {149.9 / 400:.2f} times as many (no more than 0.4" in row["figure"]
+    some = faster(150, 395)["figure"]
+    assert "alexnet-tanh 390 steps to 15 % (2 of 5 runs did not get there): at least 2." in some
     row = faster(900, 800)
     assert row["verdict"].startswith(
         "not judged: 5 of 5 runs of alexnet did not get there; 5 of 5 runs of alexnet-tanh"

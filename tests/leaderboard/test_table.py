@@ -61,6 +61,29 @@ def test_rows_stand_in_order_of_year_with_published_figures_beside_them() -> Non
     assert alexnet["top1_err_low"] < 12 < alexnet["top1_err_high"]
 
 
+def test_an_ensemble_stands_under_its_entry_in_the_studys_order() -> None:
+    study = board([0, 1], {"vgg16": "", "googlenet": "", "alexnet": ""})
+    found = [
+        {"entry": entry, "kind": kind, "year": year}
+        for kind in ("single", "ensemble")
+        for entry, year in (("vgg16", 2014), ("googlenet", 2014), ("mix", 2014), ("other", None), ("alexnet", 2012))
+    ]
+    order = [(row["entry"], row["kind"]) for row in table.in_order(study, found)]
+    assert order == [
+        (entry, kind) for entry in ("alexnet", "vgg16", "googlenet", "mix", "other") for kind in ("single", "ensemble")
+    ]
+
+
+def test_a_net_with_another_activation_than_its_papers_has_no_published_figures() -> None:
+    study = board([0], {"alexnet": "", "alexnet-tanh": ""})
+    study.entries["alexnet-tanh"] = study.entries["alexnet-tanh"].model_copy(update={"activation": "tanh"})
+    tanh = table.rows(study, {"alexnet-0": measured(12), "alexnet-tanh-0": measured(11)}, {})[1]
+    assert (tanh["entry"], tanh["year"], tanh["source"]) == ("alexnet-tanh", 2012, "")
+    assert [tanh[key] for key in ("headline_top5_err", "single_top1_err", "single_top5_err", "single_protocol")] == [
+        None
+    ] * 4
+
+
 def test_seeds_are_averaged_and_counted() -> None:
     study = board([0, 1], {"alexnet": "alexnet"})
     (row,) = table.rows(study, {"alexnet-0": measured(10), "alexnet-1": measured(12)}, {"alexnet": {}})

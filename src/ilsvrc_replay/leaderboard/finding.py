@@ -40,6 +40,7 @@ def sentences(study: Study, board: Board, wrong: Mapping[str, np.ndarray], proto
         found.append(fall(steps[0]["before"], steps[-1]["after"], errors, wrong))
     if steps:
         found.append(of_steps(steps, *(HISTORY if study.steps is None else ("comparison", "comparisons"))))
+        found += [of_reversed(step) for step in steps if step["verdict"] == REVERSED and rose_alone(step)]
     if order:
         found.append(of_order(order))
     return found + of_claims(board.claims)
@@ -97,13 +98,27 @@ def of_steps(steps: list[Row], noun: str, many: str) -> str:
     return f"{subject} {verb} resolved: {', '.join(found)}.{most}"
 
 
+def rose_alone(step: Row) -> bool:
+    """Whether the papers' single nets err more after a step, whose ensembles erred less in the challenge."""
+    before, after = step["before_published"], step["after_published"]
+    return None not in (before, after) and after > before
+
+
+def of_reversed(step: Row) -> str:
+    """What the papers say of a step that came out reversed, where they do not agree with one another either."""
+    return (
+        f"For {named(step)} the papers point both ways: the ensembles of the challenge fell, the single nets rose from"
+        f" {step['before_published']:g} to {step['after_published']:g} % top-5, each tested as its paper did."
+    )
+
+
 def of_order(order: Row) -> str:
     """How far the order of the nets agrees with the papers'."""
-    found = "agrees with" if order["tau"] > 0 else "contradicts"
-    found = found if order["p"] < LEVEL else "agrees no better than by chance with"
+    found = "resembles" if order["tau"] > 0 else "contradicts"
+    chance = "" if order["p"] < LEVEL else ", which may be chance"
     return (
-        f"The order of {len(order['entries'])} single nets {found} their papers': Kendall's tau {order['tau']:+.2f},"
-        f" p = {order['p']:.2g}."
+        f"The order of the {len(order['entries'])} single nets {found} their papers'{chance}: Kendall's tau"
+        f" {order['tau']:+.2f}, p = {order['p']:.2g}."
     )
 
 
@@ -141,15 +156,17 @@ def moved(parts: Sequence[Row]) -> Row | None:
     """What averaging over nets takes of the error of one net by the same protocol, and what crops take of that with one
     crop: the mean over nets, here and in the papers."""
     here, there = taken(parts, HERE), taken(parts, PUBLISHED)
-    if not here["ensemble"]:
+    nets = len(here["ensemble"])
+    if not nets:
         return None
     seeds = next(row["of"] for row in parts if row["series"] == HERE and row["part"] == "ensemble").partition(",")[0]
-    text = f"less error with {seeds} averaged than with one, the mean of {len(here['ensemble'])} nets."
+    text = f"of the error when {seeds} are averaged{f', the mean of {nets} nets' if nets > 1 else ''}."
     if there["ensemble"]:
-        text += f" In the papers, ensembles of more nets took {percent(np.mean(there['ensemble']))} of the top-5 error."
+        share = percent(np.mean(there["ensemble"]))
+        text += f" In the papers, ensembles of more nets took {share} off the top-5 error."
     if here["crops"]:
-        text += f" Many crops in place of one take {percent(np.mean(here['crops']))} here"
-        text += f", and took {percent(np.mean(there['crops']))} there." if there["crops"] else "."
+        text += f" More crops than one take {percent(np.mean(here['crops']))} off here"
+        text += f", and took {percent(np.mean(there['crops']))} off there." if there["crops"] else "."
     return {"title": "Crops and ensembles", "figure": f"−{percent(np.mean(here['ensemble']))}", "text": text}
 
 

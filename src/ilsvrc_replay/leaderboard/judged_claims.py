@@ -33,7 +33,7 @@ class Measured(NamedTuple):
     """A measure of the claim's two entries, one for each seed, larger where the claim wants it larger.
 
     `image_variance` is the share that test images have in the variance of its change; `logarithms` says that a change
-    is a ratio; `reason` why it decides nothing; `remark` is told beside it.
+    is a ratio; `reason` why it decides nothing; `late`, how many runs of each did not get there.
     """
 
     first: np.ndarray
@@ -41,7 +41,7 @@ class Measured(NamedTuple):
     image_variance: float = 0.0
     logarithms: bool = False
     reason: str | None = None
-    remark: str = ""
+    late: tuple[int, int] = (0, 0)
 
 
 def judge(study: Study, runs: Mapping[str, Run], findings: Findings) -> list[Row]:
@@ -100,17 +100,18 @@ def lengths(claim: RunClaim, findings: Findings) -> Measured:
     """The logarithms of the steps to an error. A run that did not get there counts with its whole length, which is too
     little: so the difference is at least as large as measured, if all runs of one entry got there."""
     found = {entry: [steps_to(curve, claim.steps_to) for curve in findings.curves(entry)] for entry in claim.entries}
-    late = {entry: sum(not there for _, there in runs) for entry, runs in found.items()}
+    first, second = (sum(not there for _, there in runs) for runs in found.values())
     early = [entry for entry, runs in found.items() if any(steps is None for steps, _ in runs)]
-    remarks = [f"{count} of {len(found[entry])} runs of {entry} did not get there" for entry, count in late.items()]
     reason = too_few(*found.values())
     if early:
         reason = f"{early[0]} was there before its first validation"
-    elif all(late.values()):
-        reason = "; ".join(remarks)
+    elif first and second:
+        reason = "; ".join(
+            f"{late} of {len(found[entry])} runs of {entry} did not get there"
+            for entry, late in zip(claim.entries, (first, second), strict=True)
+        )
     logs = [np.log([steps or 1 for steps, _ in runs]) for runs in found.values()]
-    remark = "; ".join(text for text, count in zip(remarks, late.values(), strict=True) if count)
-    return Measured(*logs, logarithms=True, reason=reason, remark=remark)
+    return Measured(*logs, logarithms=True, reason=reason, late=(first, second))
 
 
 def steps_to(curve: Curve, error: float) -> tuple[float | None, bool]:
@@ -130,20 +131,41 @@ def describe(claim: RunClaim, runs: Mapping[str, Run], made: Measured, p: float,
     change = welch(made.first, made.second, made.image_variance)
     means = [float(values.mean()) for values in (made.first, made.second)]
     if made.logarithms:
-        sizes = [f"{exp(mean):,.0f} steps to {claim.steps_to:g} %" for mean in means]
-        text = f"{exp(change.change):.2f} times as many ({exp(change.low):.2f} to {exp(change.high):.2f})"
+        arms = zip(means, (made.first, made.second), made.late, strict=True)
+        sizes = [length(exp(mean), len(arm), late, claim.steps_to) for mean, arm, late in arms]
+        text = ratio(*map(exp, (change.change, change.low, change.high)), made.late)
     else:
         sizes = [f"{mean:.2f} %" for mean in means]
         text = f"{change.change:+.2f} points ({change.low:+.2f} to {change.high:+.2f}; {claim.protocol})"
     named = ", ".join(f"{entry} {size}" for entry, size in zip(claim.entries, sizes, strict=True))
     against = f" against a gain of {claim.margin:g} points" if claim.margin else ""
-    parts = [f"{named}: {text}, p = {p:.2g} by Holm{against}", *chosen(claim, runs), made.remark]
+    parts = [f"{named}: {text}, p = {p:.2g} by Holm{against}", *chosen(claim, runs)]
     if weak:
+        favour = float(change.change) + (claim.margin or 0)
         deviations = [float(values.std(ddof=1)) for values in (made.first, made.second)]
-        needed = seeds_needed(float(change.change) + (claim.margin or 0), *deviations, made.image_variance)
+        needed = seeds_needed(favour, *deviations, made.image_variance)
         wanted = f"{needed} seeds" if needed else f"more than {MOST_SEEDS:,} seeds or other images"
-        parts.append(f"{wanted} would show this difference four times in five")
-    return "; ".join(filter(None, parts))
+        side = ", which is against the claim," if favour < 0 else ""
+        parts.append(f"{wanted} would show this difference{side} four times in five")
+    return "; ".join(parts)
+
+
+def length(steps: float, runs: int, late: int, error: float) -> str:
+    """How long the runs of an entry took to an error, where `late` of them did not get there."""
+    if late == runs:
+        return f"not at {error:g} % after {steps:,.0f} steps in any of {runs} runs"
+    missing = f" ({late} of {runs} runs did not get there)" if late else ""
+    return f"{steps:,.0f} steps to {error:g} %{missing}"
+
+
+def ratio(value: float, low: float, high: float, late: tuple[int, int]) -> str:
+    """How many times as many steps the second entry took; only a bound where runs of one entry did not get there."""
+    first, second = late
+    if second:
+        return f"at least {value:.2f} times as many (no fewer than {low:.2f})"
+    if first:
+        return f"at most {value:.2f} times as many (no more than {high:.2f})"
+    return f"{value:.2f} times as many ({low:.2f} to {high:.2f})"
 
 
 def chosen(claim: RunClaim, runs: Mapping[str, Run]) -> list[str]:

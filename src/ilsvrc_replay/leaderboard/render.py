@@ -136,10 +136,11 @@ def how_judged(own: bool) -> str:
     history = "" if own else "In history the error of the challenge's entries fell at every step. "
     fell, rose = (steps.LOWER, steps.HIGHER) if own else (steps.AS_IN_HISTORY, steps.REVERSED)
     return (
-        f"{history}A step is judged from three seeds of both nets on, by Welch's t over the seeds with the share of the"
-        f" variance that is the images', and Holm's correction over all steps at 5 %: *{fell}* is a fall, *{rose}* a"
-        f" rise, *{NOT_RESOLVED}* is neither. Intervals and p are of each step alone. A net that does not beat the"
-        " linear classifier is not judged. Verdicts hold for these nets at this width and length of training."
+        f"{history}A step is judged from three seeds of both nets on, by Welch's t-test over the seeds, with the"
+        " variance due to the choice of test images added, and Holm's correction over the steps by all protocols at"
+        f" 5 %: “{fell}” is a fall, “{rose}” a rise, “{NOT_RESOLVED}” is neither. Intervals and p are of each step"
+        " alone, so that an interval may leave out 0 where the corrected p resolves nothing. A net that does not beat"
+        " the linear classifier is not judged. Verdicts hold for these nets at this width and length of training."
     )
 
 
@@ -189,8 +190,9 @@ def decided(board: Board) -> list[str]:
 
 
 HOW_SEEN = (
-    "*Seen*, *not seen* and *opposite* are of these nets at this width and length of training, by Welch's t over the"
-    " seeds at 5 % with Holm's correction over all claims. They do not say whether a claim is true of the papers' nets."
+    "A change above 0 points, or more than once as many steps, is what the claim expects. *Seen*, *not seen* and"
+    " *opposite* are of these nets at this width and length of training, by Welch's t-test over the seeds at 5 % with"
+    " Holm's correction over all claims. They do not say whether a claim is true of the papers' nets."
 )
 
 

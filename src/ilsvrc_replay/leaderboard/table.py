@@ -7,7 +7,7 @@ from typing import Any
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leaderboard.ensembles import Ensemble, of_study
-from ilsvrc_replay.papers.published import Headline, Single, find
+from ilsvrc_replay.papers.published import Headline, Published, Single, find
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import run_name
 from ilsvrc_replay.statistics.intervals import error_with_interval
@@ -45,7 +45,7 @@ COLUMNS = (
 
 
 def rows(study: Study, metrics: Metrics, ensembles: Metrics) -> list[dict[str, Any]]:
-    """A row (of COLUMNS) for every entry and protocol and for every ensemble, in order of year.
+    """A row (of COLUMNS) for every entry and protocol and for every ensemble, `in_order`.
 
     `metrics` are what stage evaluate wrote, by run; `ensembles` what evaluation.ensembles measured, by name and
     protocol. Raises StudyError if the runs of an entry do not agree on what was measured.
@@ -60,7 +60,19 @@ def rows(study: Study, metrics: Metrics, ensembles: Metrics) -> list[dict[str, A
         for ensemble in of_study(study)
         for protocol, measured in ensembles[ensemble.name].items()
     ]
-    return sorted(found, key=lambda row: row["year"] or 9999)
+    return in_order(study, found)
+
+
+def in_order(study: Study, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows by year, those of one year in the study's order, and an entry's ensemble under the entry."""
+    places = {entry: place for place, entry in enumerate(study.entries)}
+    return sorted(found, key=lambda row: (row["year"] or 9999, places.get(row["entry"], len(places))))
+
+
+def paper_of(study: Study, name: str) -> Published | None:
+    """What was published on an entry's net; nothing on one whose activation is not its paper's."""
+    net = study.net(name)
+    return find(net.architecture) if net.activation == "relu" else None
 
 
 def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -70,8 +82,8 @@ def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> d
     alike = {(*(run[key] for key in same), run[protocol]["images"]) for run in runs}
     if len(alike) > 1:
         raise StudyError(f"the seeds of {name} were not measured alike: run `dvc repro evaluate` again")
-    history = find(net.architecture)
-    headline, single = (history.headline, history.single) if history else (None, None)
+    history, paper = find(net.architecture), paper_of(study, name)
+    headline, single = (paper.headline, paper.single) if paper else (None, None)
     values = {
         "entry": name,
         "kind": "single",

@@ -14,6 +14,7 @@ from ilsvrc_replay.leaderboard import render, trained_runs, wrong_images
 from ilsvrc_replay.leaderboard.board import RUNS_FILE, Row
 from ilsvrc_replay.leaderboard.build import build_board
 from ilsvrc_replay.leaderboard.judged_claims import Findings
+from ilsvrc_replay.leaderboard.table import in_order
 from ilsvrc_replay.leaderboard.trained_runs import TrainedRuns
 from ilsvrc_replay.leaderboard.wrong_images import WrongImages
 from ilsvrc_replay.page import make
@@ -110,7 +111,7 @@ def write(folder: Path, study: Study, parts: dict[str, Source]) -> None:
         for protocol in study.protocols(entry)
         if (entry, kind, protocol) in source.rows
     ]
-    rows = sorted((parts[key[0]].rows[key] for key in keys), key=lambda row: row["year"] or 9999)
+    rows = in_order(study, [parts[key[0]].rows[key] for key in keys])
     masks = {key: parts[key[0]].wrong.masks[key] for key in keys}
     runs = {entry: source.runs[entry] for entry, source in parts.items()}
     curves = of_entries(parts, lambda source: source.results.curves)

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.leaderboard.judgement import NOT_RESOLVED, is_judged
+from ilsvrc_replay.leaderboard.render import how_judged
 from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, HIGHER, LOWER, REVERSED
 from ilsvrc_replay.page.chart import Chart
 from ilsvrc_replay.page.drawing import GREEN, GREY, INK, VERMILLION, of_protocol, spec, table, wide
@@ -25,18 +26,7 @@ def chart(results: Results) -> Chart | None:
     return Chart(
         key="steps",
         heading="What the changes did" if own else "Did history hold?",
-        intro=Markup(
-            "{history}A step is judged from three seeds of both nets on, by Welch’s <i>t</i> over the seeds with the"
-            " share of the variance that is the images’, and Holm’s correction over all steps at 5&#8239;%:"
-            " <em>{fell}</em> is a fall, <em>{rose}</em> a rise, <em>{neither}</em> is neither. A net that does not"
-            " beat the linear classifier is not judged. Verdicts hold for these nets at this width and length of"
-            " training."
-        ).format(
-            history="" if own else "In history the error of the challenge’s entries fell at every step. ",
-            fell=FELL[own],
-            rose=ROSE[own],
-            neither=NOT_RESOLVED,
-        ),
+        intro=how_judged(own),
         specs={"": drawn},
         label="Chart: change of the error at each step. arrow keys go through its points.",
         caption=Markup(

@@ -33,7 +33,8 @@ def chart(results: Results) -> Chart | None:
         specs={"": drawn},
         label="Chart: what crops and ensembles leave of the error. arrow keys go through its points.",
         caption=Markup(
-            "Published: top-5 errors on ImageNet, of the paper’s own crops and ensembles. Measured here: {measure}"
+            "Published: top-5 errors on ImageNet, with the papers’ own crops and ensembles; the errors with one crop of"
+            " AlexNet, VGG-16 and ResNet-50 were measured by others later. Measured here: {measure}"
             " errors, by the last of this study’s protocols, and an ensemble of each net’s seeds. A net without a"
             " published error with one crop is drawn for this study alone; all numbers are in"
             " <code>results/{study}/parts.csv</code>."

@@ -73,7 +73,7 @@ def caption(results: Results) -> Markup:
     human = challenge().human
     ensembles = any(row["kind"] == "ensemble" for row in results.rows)
     return Markup(
-        "<b>Four kinds of figures that must not be mixed up.</b> Diamonds are the famous headlines: <em>ensembles</em>"
+        "<b>Figures of several kinds, not to be mixed up.</b> Diamonds are the famous headlines: <em>ensembles</em>"
         " of several nets and many crops, on the <em>hidden test set</em> of ImageNet; a line joins each year's winner."
         " Triangles are of <em>one net</em> on ImageNet's <em>validation set</em>: blue and pointing down as its paper"
         " has it, green and pointing up as torchvision states it for the weights that it keeps today, some of them"
@@ -112,8 +112,8 @@ def views(results: Results) -> list[View]:
         "relative",
         "relative",
         f"error, {first['entry']} = 1",
-        f"Each series counts its own {first['entry']} as 1, single nets in {measure} error."
-        + (" The headlines are known in top-5 error alone, which falls further." if few else ""),
+        f"Published figures count their own {first['entry']} as 1, measured ones the single {first['entry']}, in"
+        f" {measure} error." + (" The headlines are known in top-5 error alone, which falls further." if few else ""),
     )
     return [relative, top1, top5] if few else [top5, relative, top1]
 
@@ -191,7 +191,8 @@ def papers(rows: list[Row], where: dict[str, float], view: str, first: Row | Non
         record = find(row["architecture"] or "")
         single = record and record.single
         error = single and getattr(single, measure)
-        if row["kind"] == "single" and base and error and single.dataset == "ImageNet" and row["entry"] in where:
+        own = row["kind"] == "single" and row[f"single_{measure}"]  # none where the net is not its paper's
+        if own and base and error and single.dataset == "ImageNet" and row["entry"] in where:
             text = (
                 f"{row['entry']}, {row['year']}: {error:g} % {measure[:3]}-{measure[3]} on ImageNet's validation set, "
             )

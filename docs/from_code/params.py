@@ -1,4 +1,4 @@
-"""The reference of params.yaml's keys: a table for each part of it, made from the schema."""
+"""docs/reference/params.md: a table of keys for each part of params.yaml, made from the schema."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from ilsvrc_replay.datasets import Dataset, names
 from ilsvrc_replay.evaluation.protocols import PROTOCOLS
 from ilsvrc_replay.recipes.catalogue import published
 
-MARK = "<!-- keys -->"  # what follows it stands on the code host in their place
+HEAD = """# params.yaml
+
+A study is one file, `params.yaml`. Every key is checked before anything runs; a wrong one is refused, with the nearest
+valid one. The files of `pipelines/studies/` are complete examples, such as
+[quick.yaml](../../pipelines/studies/quick.yaml), the default study."""
 # Values that a check in code allows, which a schema cannot show.
 VALUES = {"name": names(), "protocols": PROTOCOLS}
 TYPES = {
@@ -29,9 +33,8 @@ BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "m
 SEARCHED = "For {}, a list can stand in place of a number: [the pipeline then chooses](../how-to/search-a-rate.md)."
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    before, mark, _instead = markdown.partition(MARK)
-    return before + "\n\n".join(sections()) if mark else markdown
+def page() -> str:
+    return "\n\n".join([HEAD, *sections(), ""])
 
 
 def sections() -> Iterator[str]:

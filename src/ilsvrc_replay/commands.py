@@ -269,7 +269,7 @@ def plan(
     """Say how long a study takes on this machine, and what is left of it, before anything is trained.
 
     Every entry takes a few steps, on as many cores as it will have; what is up to date is taken off. Another study than
-    that in params.yaml counts as a whole. Needs the packed data: `dvc repro prepare`.
+    that in params.yaml counts as a whole. Speeds are measured on its packed data: `dvc repro prepare` first.
 
     Examples: `replay plan`, `replay plan history`.
     """
@@ -280,6 +280,11 @@ def plan(
 
     study = load_study(studies.file(name)) if name else load_study()
     check(study)
+    if not (data := Path("data/packed") / study.dataset.name).is_dir():
+        first = f"`replay use {study.study}`, `dvc repro prepare`" if name else "`dvc repro prepare`"
+        raise StudyError(
+            f"{data} is not there, and speeds are measured on a study's images: {first}, then `replay plan`"
+        )
     todo = None if name else launcher.outdated()
     jobs = jobs or launcher.default_jobs(study.compute, find(study.compute))
     plan_table.show(wide_console(), estimate.plan(study, todo, jobs, seconds))

@@ -39,11 +39,13 @@ def test_a_study_without_training_has_a_page_without_training_curves(folder: Pat
         files.write_text(run / "curves.csv", HEADER)
     trained_runs.write(folder, trained_runs.read(study, tmp_path / "runs"))
     assert (folder / "curves.csv").read_text() == f"run,entry,seed,{HEADER}"
-    values = ("id", "a claim", "not seen", "1 against 2", "as published", "a source", "")
-    files.write_text(folder / "measured.csv", files.as_csv([dict(zip(CLAIM_COLUMNS, values, strict=True))]))
+    board = files.read_json(folder / "leaderboard.json")
+    claim = {"claim": "a claim", "verdict": "not judged: one seed", "published": "as published", "source": "a source"}
+    board["claims"] = [dict.fromkeys(CLAIM_COLUMNS) | claim]
+    files.write_json(folder / "leaderboard.json", board)
     found = results.read(folder)
     drawn = document.charts(found)
-    assert [chart.key for chart in drawn] == ["history", "steps", "parts", "cost"]
+    assert [chart.key for chart in drawn] == ["history", "steps", "parts", "cost", "claims"]
     figures.write(tmp_path / "figures", document.figures(drawn))
     assert sorted(path.name for path in (tmp_path / "figures").glob("*.svg")) == [
         "error-by-macs.svg",
@@ -53,7 +55,7 @@ def test_a_study_without_training_has_a_page_without_training_curves(folder: Pat
         "steps.svg",
     ]
     page = document.render(found, drawn, "")
-    assert '<span class="badge not-seen">not seen</span>' in page
+    assert ">not judged: one seed</span>" in page
     assert "<td>as published; a source</td>" in page
     assert "#training" not in page
     specs = page.partition('id="specs">')[2].partition("</script>")[0]
@@ -183,4 +185,10 @@ def test_a_study_of_claims_leads_with_them_and_draws_no_history() -> None:
     order = [page.index(f'id="{name}"') for name in ("claims", "board", "cost", "remake")]
     assert order == sorted(order)
     assert page.count('id="claims"') == page.count('id="board"') == 1
+    claims = next(chart for chart in drawn if chart.key == "claims")
+    assert list(claims.options) == ["times", "points"], "in the order of the claims"
+    text = json.dumps(claims.specs)
+    for row in found.board["claims"]:
+        assert f"Published: {row['published']}" in text or row["published_change"] is None
+        assert json.dumps(row["figure"].partition(", p = ")[0])[1:-1] in text
     assert re.findall(r"<nav.*", page)[0].index("#claims") < re.findall(r"<nav.*", page)[0].index("#board")

@@ -23,7 +23,7 @@ def board() -> dict[str, Any]:
 
 
 def results(board: dict[str, Any]) -> Results:
-    return Results(load_study(ROOT / "pipelines/studies/quick.yaml"), board, [], {}, [])
+    return Results(load_study(ROOT / "pipelines/studies/quick.yaml"), board, [], {})
 
 
 def views(board: dict[str, Any]) -> list[View]:

@@ -27,7 +27,7 @@ def test_every_tuned_net_has_a_panel(tmp_path: Path) -> None:
         dict(zip(("entry", "value", "val_top1_err", "outcome"), row, strict=True)) | {"key": "lr"} for row in TRIED
     ]
     board = files.read_json(ROOT / "results/quick/leaderboard.json") | {"tuning": tried}
-    results = Results(study, board, [], {f"{entry}-{seed}": {"sha256": "0" * 64} for entry, seed in study.runs}, [])
+    results = Results(study, board, [], {f"{entry}-{seed}": {"sha256": "0" * 64} for entry, seed in study.runs})
     drawn = error_by_rate.chart(results)
     assert drawn.panels == ("alexnet", "vgg16")
     points = drawn.specs[""]["data"]["values"]
@@ -50,4 +50,4 @@ def test_every_tuned_net_has_a_panel(tmp_path: Path) -> None:
 def test_a_study_that_searched_nothing_has_no_such_chart() -> None:
     study = load_study(ROOT / "pipelines/studies/quick.yaml")
     board = files.read_json(ROOT / "results/quick/leaderboard.json") | {"tuning": []}
-    assert error_by_rate.chart(Results(study, board, [], {}, [])) is None
+    assert error_by_rate.chart(Results(study, board, [], {})) is None

@@ -30,7 +30,21 @@ STEP_COLUMNS = (
 
 
 PART_COLUMNS = ("entry", "series", "part", "of", "measure", "error", "share", "source")
-CLAIM_COLUMNS = ("id", "claim", "verdict", "figure", "published", "source", "caveat")
+CLAIM_COLUMNS = (
+    "id",
+    "claim",
+    "verdict",
+    "unit",  # points of error, or times as many steps; of the change and its bounds, and of what was published
+    "change",
+    "change_low",
+    "change_high",
+    "published_change",
+    "p_holm",
+    "figure",
+    "published",
+    "source",
+    "caveat",
+)
 
 
 class Board(NamedTuple):

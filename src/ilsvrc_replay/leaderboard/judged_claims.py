@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import exp
+from math import exp, log
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS, Row
 from ilsvrc_replay.leaderboard.floors import AT_CHANCE, shortfall_of
-from ilsvrc_replay.leaderboard.judgement import NOT_JUDGED, NOT_SEEN, OPPOSITE, SEEN
+from ilsvrc_replay.leaderboard.judgement import NOT_JUDGED, NOT_SEEN, OPPOSITE, SEEN, rounded, significant
 from ilsvrc_replay.leaderboard.predictions import Masks
 from ilsvrc_replay.papers.run_claims import RunClaim, run_claims
 from ilsvrc_replay.params import Study
@@ -54,17 +54,33 @@ def judge(study: Study, runs: Mapping[str, Run], findings: Findings) -> list[Row
         if not made.reason
     }
     adjusted = dict(zip(changes, holm([float(change.p) for change in changes.values()]), strict=True))
-    rows = []
-    for name, claim in claims.items():
-        if reason := found[name].reason:
-            verdict, figure = f"{NOT_JUDGED}{reason}", ""
-        else:
-            p, rises = adjusted[name], changes[name].change > 0
-            verdict = NOT_SEEN if p >= LEVEL else SEEN if rises else OPPOSITE
-            figure = describe(claim, runs, found[name], p, verdict == NOT_SEEN)
-        values = (name, claim.claim, verdict, figure, claim.published, claim.source, claim.caveat)
-        rows.append(dict(zip(CLAIM_COLUMNS, values, strict=True)))
-    return rows
+    return [row(name, claim, runs, found[name], adjusted.get(name)) for name, claim in claims.items()]
+
+
+def row(name: str, claim: RunClaim, runs: Mapping[str, Run], made: Measured, p: float | None) -> Row:
+    """A claim with what was measured; without it, if that has no corrected p."""
+    change, low, high = (None, None, None) if p is None else change_of(made)
+    verdict, figure = f"{NOT_JUDGED}{made.reason}", ""
+    if p is not None:
+        favour = log(change) if made.logarithms else change + (claim.margin or 0)
+        verdict = NOT_SEEN if p >= LEVEL else SEEN if favour > 0 else OPPOSITE
+        figure = describe(claim, runs, made, p, favour)
+    values = {
+        "id": name,
+        "claim": claim.claim,
+        "verdict": verdict,
+        "unit": "times" if made.logarithms else "points",
+        "change": rounded(change),
+        "change_low": rounded(low),
+        "change_high": rounded(high),
+        "published_change": claim.published_change,
+        "p_holm": None if p is None else significant(p),
+        "figure": figure,
+        "published": claim.published,
+        "source": claim.source,
+        "caveat": claim.caveat,
+    }
+    return {column: values[column] for column in CLAIM_COLUMNS}
 
 
 def decidable(study: Study, runs: Mapping[str, Run], claim: RunClaim) -> bool:
@@ -126,24 +142,36 @@ def steps_to(curve: Curve, error: float) -> tuple[float | None, bool]:
     return curve[-1]["step"], False
 
 
-def describe(claim: RunClaim, runs: Mapping[str, Run], made: Measured, p: float, weak: bool) -> str:
-    """What was measured, in a line; of what was not seen also how many seeds would show a difference as large."""
-    change = welch(made.first, made.second, made.image_variance)
-    means = [float(values.mean()) for values in (made.first, made.second)]
+def change_of(made: Measured) -> tuple[float, float | None, float | None]:
+    """The change in the claim's favour with its 95 % interval, in points or in times as many steps. Where runs of one
+    entry did not get there it is a bound, and the interval is open to that side."""
+    found = welch(made.first, made.second, made.image_variance)
+    change, low, high = (float(value) for value in (found.change, found.low, found.high))
+    if not made.logarithms:
+        return change, low, high
+    first, second = made.late
+    return exp(change), None if first else exp(low), None if second else exp(high)
+
+
+def describe(claim: RunClaim, runs: Mapping[str, Run], made: Measured, p: float, favour: float) -> str:
+    """What was measured, in a line; of what was not seen also how many seeds would show a difference as large, which
+    `favour`, above 0, has on the claim's side."""
+    change, low, high = change_of(made)
+    arms = (made.first, made.second)
     if made.logarithms:
-        arms = zip(means, (made.first, made.second), made.late, strict=True)
-        sizes = [length(exp(mean), len(arm), late, claim.steps_to) for mean, arm, late in arms]
-        text = ratio(*map(exp, (change.change, change.low, change.high)), made.late)
+        sizes = [
+            length(exp(float(arm.mean())), len(arm), late, claim.steps_to)
+            for arm, late in zip(arms, made.late, strict=True)
+        ]
+        text = ratio(change, low, high)
     else:
-        sizes = [f"{mean:.2f} %" for mean in means]
-        text = f"{change.change:+.2f} points ({change.low:+.2f} to {change.high:+.2f}; {claim.protocol})"
+        sizes = [f"{float(arm.mean()):.2f} %" for arm in arms]
+        text = f"{change:+.2f} points ({low:+.2f} to {high:+.2f}; {claim.protocol})"
     named = ", ".join(f"{entry} {size}" for entry, size in zip(claim.entries, sizes, strict=True))
     against = f" against a gain of {claim.margin:g} points" if claim.margin else ""
     parts = [f"{named}: {text}, p = {p:.2g} by Holm{against}", *chosen(claim, runs)]
-    if weak:
-        favour = float(change.change) + (claim.margin or 0)
-        deviations = [float(values.std(ddof=1)) for values in (made.first, made.second)]
-        needed = seeds_needed(favour, *deviations, made.image_variance)
+    if p >= LEVEL:
+        needed = seeds_needed(favour, *(float(arm.std(ddof=1)) for arm in arms), made.image_variance)
         wanted = f"{needed} seeds" if needed else f"more than {MOST_SEEDS:,} seeds or other images"
         side = ", which is against the claim," if favour < 0 else ""
         parts.append(f"{wanted} would show this difference{side} four times in five")
@@ -158,12 +186,11 @@ def length(steps: float, runs: int, late: int, error: float) -> str:
     return f"{steps:,.0f} steps to {error:g} %{missing}"
 
 
-def ratio(value: float, low: float, high: float, late: tuple[int, int]) -> str:
-    """How many times as many steps the second entry took; only a bound where runs of one entry did not get there."""
-    first, second = late
-    if second:
+def ratio(value: float, low: float | None, high: float | None) -> str:
+    """How many times as many steps the second entry took; a bound, where the interval is open."""
+    if high is None:
         return f"at least {value:.2f} times as many (no fewer than {low:.2f})"
-    if first:
+    if low is None:
         return f"at most {value:.2f} times as many (no more than {high:.2f})"
     return f"{value:.2f} times as many ({low:.2f} to {high:.2f})"
 

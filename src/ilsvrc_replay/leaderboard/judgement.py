@@ -50,8 +50,8 @@ def is_judged(verdict: str) -> bool:
     return not verdict.startswith(NOT_JUDGED)
 
 
-def rounded(value: float) -> float:
-    return round(float(value), 4)
+def rounded(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 4)
 
 
 def significant(p: float) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leaderboard.ensembles import Ensemble, of_study
-from ilsvrc_replay.papers.published import Headline, Published, Single, find
+from ilsvrc_replay.papers.published import Published, Single, find
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import run_name
 from ilsvrc_replay.statistics.intervals import error_with_interval
@@ -82,8 +82,7 @@ def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> d
     alike = {(*(run[key] for key in same), run[protocol]["images"]) for run in runs}
     if len(alike) > 1:
         raise StudyError(f"the seeds of {name} were not measured alike: run `dvc repro evaluate` again")
-    history, paper = find(net.architecture), paper_of(study, name)
-    headline, single = (paper.headline, paper.single) if paper else (None, None)
+    history = find(net.architecture)
     values = {
         "entry": name,
         "kind": "single",
@@ -94,12 +93,8 @@ def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> d
         "width": net.width,
         **{key: first[key] for key in same},
         "seeds": len(runs),
-        "single_top1_err": single and single.top1_err,
-        "single_top5_err": single and single.top5_err,
-        "single_protocol": single and " on ".join([single.protocol, *other_data(single)]),
     }
-    stated = [single and f"single: {single.table}"]
-    return completed(study, values, protocol, [run[protocol] for run in runs], headline, stated)
+    return completed(study, values | of_paper(paper_of(study, name)), protocol, [run[protocol] for run in runs])
 
 
 def ensemble_row(
@@ -121,27 +116,31 @@ def ensemble_row(
         "param_count": sum(metrics[run]["param_count"] for run in runs),
         "gmacs": round(sum(metrics[run]["gmacs"] for run in runs), 6),
         "seeds": len(study.seeds),
-        **dict.fromkeys(("single_top1_err", "single_top5_err", "single_protocol")),
     }
-    return completed(study, values, protocol, [measured], history and history.headline, [])
+    paper = paper_of(study, ensemble.name) if ensemble.name in study.entries else history
+    return completed(study, values | of_paper(paper, alone=False), protocol, [measured])
 
 
-def completed(
-    study: Study,
-    values: dict[str, Any],
-    protocol: str,
-    measured: list[dict[str, Any]],
-    headline: Headline | None,
-    stated: list[str | None],
-) -> dict[str, Any]:
-    """`values` with what all kinds of rows have: data, protocol, errors with intervals, the published ensemble."""
+def of_paper(paper: Published | None, alone: bool = True) -> dict[str, Any]:
+    """The published figures of a row: the famous ensemble's and, for a net `alone`, those of the paper's one net."""
+    headline, single = (paper.headline, paper.single if alone else None) if paper else (None, None)
+    stated = [headline and f"headline: {headline.of}, {headline.table}", single and f"single: {single.table}"]
+    return {
+        "headline_top5_err": headline and headline.top5_err,
+        "single_top1_err": single and single.top1_err,
+        "single_top5_err": single and single.top5_err,
+        "single_protocol": single and " on ".join([single.protocol, *other_data(single)]),
+        "source": "; ".join(filter(None, stated)),
+    }
+
+
+def completed(study: Study, values: dict[str, Any], protocol: str, measured: list[dict[str, Any]]) -> dict[str, Any]:
+    """`values` with what all kinds of rows have: data, protocol, errors with intervals."""
     values |= {
         "dataset": study.dataset.name,
         "protocol": protocol,
         "crop_pct": measured[0].get("crop_pct"),
         "images": measured[0]["images"],
-        "headline_top5_err": headline and headline.top5_err,
-        "source": "; ".join(filter(None, [headline and f"headline: {headline.of}, {headline.table}", *stated])),
     }
     for key in ("top1_err", "top5_err"):
         errors = [values_[key] for values_ in measured]

@@ -17,7 +17,7 @@ class Chart:
 
     key: str  # the section's id and its word in the page's navigation; the names of its specifications begin with it
     heading: str
-    intro: Markup | None = None
+    intro: str | None = None
     specs: Mapping[str, Spec]  # by option of the section's switch, the first one shown; "" for a chart without a switch
     legend: str = ""  # of the switch
     options: Mapping[str, str] = field(default_factory=dict)  # their titles

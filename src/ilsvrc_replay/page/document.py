@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,10 @@ HERE = Path(__file__).parent
 
 
 def charts(results: Results) -> list[Chart]:
-    """The page's charts, in its order, without those that the study has no data for."""
-    return [chart for module in CHARTS if (chart := module.chart(results))]
+    """The page's charts, in its order, without those that the study has no data for. Claims come first in a study that
+    asks nothing of the history."""
+    drawn = [chart for module in CHARTS if (chart := module.chart(results))]
+    return drawn if results.study.of_history else sorted(drawn, key=lambda chart: chart.key != "claims")
 
 
 def figures(drawn: list[Chart]) -> dict[str, Spec]:
@@ -50,7 +51,6 @@ def render(results: Results, drawn: list[Chart], script: str) -> str:
         .render(
             study=study.study,
             question=study.question,
-            of_history=study.of_history,
             dataset=study.dataset.name,
             board=results.board,
             tested_on=images_of(rows),
@@ -69,8 +69,7 @@ def render(results: Results, drawn: list[Chart], script: str) -> str:
             added=columns.added(rows),
             same=columns.same(rows),
             sources=columns.sources(rows),
-            claims=results.claims,
-            verdicts=Counter(claim["verdict"] for claim in results.claims),
+            claims=results.board["claims"],
             remakes=columns.remakes(study, results.weights),
             ensembles=columns.ensembles(study, rows),
             specs=embedded({name: spec for chart in drawn for name, spec in chart.named_specs.items()}),

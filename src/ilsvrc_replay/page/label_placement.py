@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-SIZES = {"wide": (640.0, 330.0), "narrow": (280.0, 330.0)}  # px, of the charts that names are laid out for
+HEIGHT = 400  # px, of the charts that names are laid out for
+SIZES = {"wide": (640.0, float(HEIGHT)), "narrow": (280.0, float(HEIGHT))}
 
 LETTER, LINE, GAP = 5.8, 12.0, 7.0  # px: a letter's width and a line's height at 11 px, and a point's distance
 # right, left, above, below, the corners, and farther above and below

@@ -19,15 +19,13 @@ WORDS = ("run", "entry")  # the columns of curves.csv that are no numbers
 
 
 class Results(NamedTuple):
-    """A study with its board, the content of leaderboard.json; the training curves of all its runs; by run, its
-    weights' sha256 and what trained them (rows of WEIGHT_COLUMNS); and the claims that the runs look into (rows of
-    CLAIM_COLUMNS)."""
+    """A study with its board, the content of leaderboard.json; the training curves of all its runs; and by run,
+    its weights' sha256 and what trained them (rows of WEIGHT_COLUMNS)."""
 
     study: Study
     board: dict[str, Any]
     curves: list[Row]
     weights: dict[str, Row]
-    claims: list[Row]
 
     @property
     def rows(self) -> list[Row]:
@@ -68,7 +66,6 @@ def read_files(folder: Path) -> Results:
         board=files.read_json(folder / "leaderboard.json"),
         curves=[typed(row) for row in files.read_csv(folder / CURVES)],
         weights={row["run"]: row for row in files.read_csv(folder / WEIGHTS)},
-        claims=files.read_csv(folder / "measured.csv"),
     )
 
 

@@ -22,6 +22,7 @@ class RunClaim(FrozenModel):
     claim: str
     published: str
     source: str
+    published_change: float | None = None
     caveat: str = ""
     lower: str | None = None
     higher: str | None = None

@@ -5,6 +5,7 @@ draw, and add it to CHARTS.
 """
 
 from ilsvrc_replay.page.charts import (
+    change_by_claim,
     change_by_step,
     error_by_cost,
     error_by_part,
@@ -22,4 +23,5 @@ CHARTS = (
     error_by_cost,
     error_by_rate,
     training_curves,
+    change_by_claim,
 )  # in the page's order

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.page.chart import Chart
 from ilsvrc_replay.page.drawing import INK, VERMILLION, names, of_protocol, spec, table, wide
-from ilsvrc_replay.page.label_placement import SIZES, around, attach
+from ilsvrc_replay.page.label_placement import HEIGHT, SIZES, around, attach
 from ilsvrc_replay.page.results import Results
 
 COSTS = {  # by option: the board's column, in how many of the unit, title of the axis, title of the option
@@ -112,4 +112,4 @@ def draw(costs: Costs, title: str, protocol: str) -> alt.LayerChart:
     points = base.mark_point(filled=True, size=60, opacity=1, color=VERMILLION).encode(
         shape=shape, tooltip="says:N", description="says:N"
     )
-    return wide(alt.layer(bars, points, *names(base, INK)).add_params(param), 330)
+    return wide(alt.layer(bars, points, *names(base, INK)).add_params(param), HEIGHT)

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.page.chart import Chart
 from ilsvrc_replay.page.drawing import INK, VERMILLION, of_protocol, spec, table, wide
+from ilsvrc_replay.page.label_placement import HEIGHT
 from ilsvrc_replay.page.results import Results
 
 FIRST = "era"  # recipe, on the left where there is one
@@ -72,4 +73,4 @@ def draw(points: list[Row], protocol: str) -> alt.LayerChart:
         marks.encode(y=y, tooltip="says:N", description="says:N"),
         names.encode(y=y, text="net:N"),
     ]
-    return wide(alt.layer(*layers).add_params(param), 330)
+    return wide(alt.layer(*layers).add_params(param), HEIGHT)

@@ -15,7 +15,7 @@ from ilsvrc_replay.leaderboard.finding import ENOUGH_CLASSES
 from ilsvrc_replay.leaderboard.floors import images_of
 from ilsvrc_replay.page.chart import Chart
 from ilsvrc_replay.page.drawing import BLUE, GREEN, INK, VERMILLION, names, of_protocol, spec, table, wide
-from ilsvrc_replay.page.label_placement import SIZES, Rectangle, along, around, attach
+from ilsvrc_replay.page.label_placement import HEIGHT, SIZES, Rectangle, along, around, attach
 from ilsvrc_replay.page.results import Results
 from ilsvrc_replay.papers.challenge import challenge
 from ilsvrc_replay.papers.maintained import maintained
@@ -23,6 +23,7 @@ from ilsvrc_replay.papers.published import find, paper_name, published
 
 HEADLINE, PAPER = "published headline: ensemble, hidden test set", "published, one net, validation set"
 TODAY = "torchvision's weights today, one net, validation set"
+TICKS = [0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100]  # of a logarithmic axis
 
 
 class View(NamedTuple):
@@ -32,6 +33,7 @@ class View(NamedTuple):
     title: str
     axis: str
     note: str = ""
+    logarithmic: bool = False
 
 
 class Curve(NamedTuple):
@@ -41,7 +43,13 @@ class Curve(NamedTuple):
     points: list[Row]  # x, err, low, high, series, name, says, protocol, order; where the name stands
     rules: list[Row]  # err, name: horizontal lines
     years: tuple[int, int]
-    top: float  # of the axis
+    ends: tuple[float, float]  # of the axis of errors
+
+    def height(self, error: float) -> float:
+        """How far up an error stands, 0 to 1."""
+        low, high = (math.log(end) if self.view.logarithmic else end for end in self.ends)
+        value = math.log(max(error, self.ends[0])) if self.view.logarithmic else error
+        return (value - low) / (high - low)
 
 
 def chart(results: Results) -> Chart | None:
@@ -102,7 +110,8 @@ def views(results: Results) -> list[View]:
     few = results.classes < ENOUGH_CLASSES
     first, measure = first_net(results.rows), "top-1" if few else "top-5"
     note = f"Measured top-5 errors are not drawn: with {results.classes} classes they say nothing."
-    top5 = View("top5", "top-5", "top-5 error, %", note if few else "")
+    apart = "Equal distances are equal ratios, so that falls can be compared, of errors far apart."
+    top5 = View("top5", "top-5", "top-5 error, %", *((note,) if few else (apart, True)))
     top1 = View("top1", "top-1", "top-1 error, %", "The famous headlines are top-5 errors and do not stand here.")
     if first is None:
         return [View("top5", "top-5", "top-5 error, %", "No net of this study has a year in that history.")]
@@ -133,8 +142,11 @@ def curve(results: Results, view: View) -> Curve:
     if view.key != "top5" or not few:
         points += measured(board, where, view.key, first, "top1" if view.key == "top1" or few else "top5")
     years = [round(point["x"]) for point in points] or [2012]
-    top = 1.1 * max([point["high"] or point["err"] for point in points], default=1.0)
-    found = Curve(view, points, rules(board, view.key, first), (min(years), max(years)), top)
+    top = (1.4 if view.logarithmic else 1.1) * max([point["high"] or point["err"] for point in points], default=1.0)
+    lowest = min([point["err"] for point in points], default=0.0)
+    view = view._replace(logarithmic=view.logarithmic and lowest > 0)
+    bottom = 0.7 * lowest if view.logarithmic else 0.0
+    found = Curve(view, points, rules(board, view.key, first), (min(years), max(years)), (bottom, top))
     for size in SIZES:
         name_points(found, size)
     return found
@@ -266,7 +278,7 @@ def name_points(curve: Curve, size: str) -> None:
     (width, height), (low, high) = SIZES[size], curve.years
 
     def at(x: float, error: float) -> tuple[float, float]:
-        return (x - low + 0.6) / (high - low + 1.2) * width, (1 - error / curve.top) * height
+        return (x - low + 0.6) / (high - low + 1.2) * width, (1 - curve.height(error)) * height
 
     words = [(at(low, rule["err"])[1], 6.0 * len(rule["name"])) for rule in curve.rules]
     lines = [Rectangle(0, y - 14, wide, y) for y, wide in words]
@@ -296,7 +308,10 @@ def draw(curve: Curve, rows: list[Row], protocol: str) -> alt.LayerChart:
     low, high = curve.years
     x = alt.X("x:Q").scale(domain=[low - 0.6, high + 0.6], nice=False)
     x = x.axis(values=list(range(low, high + 1)), format="d", title=None, grid=False)
-    y = alt.Y("err:Q").scale(domain=[0, curve.top], nice=False).title(curve.view.axis)
+    kind = "log" if curve.view.logarithmic else "linear"
+    y = alt.Y("err:Q").scale(type=kind, domain=curve.ends, nice=False, clamp=True).title(curve.view.axis)
+    if curve.view.logarithmic:
+        y = y.axis(values=[tick for tick in TICKS if curve.ends[0] <= tick <= curve.ends[1]])
     color = alt.Color("series:N", title=None).scale(domain=present, range=[looks[name][0] for name in present])
     shape = alt.Shape("series:N", title=None).scale(domain=present, range=[looks[name][1] for name in present])
     base = alt.Chart(table(curve.points)).transform_filter(chosen).encode(x=x, y=y)
@@ -319,7 +334,7 @@ def draw(curve: Curve, rows: list[Row], protocol: str) -> alt.LayerChart:
                 x=alt.value(0), y="err:Q", text="name:N"
             ),
         ]
-    return wide(alt.layer(*layers).add_params(param), 330)
+    return wide(alt.layer(*layers).add_params(param), HEIGHT)
 
 
 def joined(base: alt.Chart, color: str) -> alt.Chart:

@@ -1,14 +1,17 @@
 """Run notebooks in place and keep their outputs: `make notebooks`, or `python notebooks/remake.py depth two_recipes`.
 
 A notebook runs on the study in params.yaml. It notes what its outputs were made from, and a test holds that against the
-notebook and the results in git: an edit of a cell, or another board, asks for a new run.
+notebook and the results in git: an edit of a cell, or another error of an entry, asks for a new run. Entries that a
+study has got since ask for none.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +23,21 @@ from ilsvrc_replay import load_study
 
 HERE = Path(__file__).parent
 NOTE = "made_from"  # key of a notebook's metadata
+ERRORS = ("entry", "kind", "protocol", "top1_err", "top5_err")
 
 
-def made_from(notebook: NotebookNode, study: str, board: bytes) -> dict[str, Any]:
-    """What decides a notebook's outputs: its code, the study that it ran on, and that study's board, as JSON."""
+def made_from(notebook: NotebookNode, study: str, board: str, entries: Collection[str] | None = None) -> dict[str, Any]:
+    """What decides a notebook's outputs: its code, the study that it ran on, and the errors that its `entries` (None:
+    all) have in that study's leaderboard.csv, `board`."""
     code = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    return {"study": study, "code": digest(code.encode()), "board": digest(board)}
+    rows = [row for row in csv.DictReader(board.splitlines()) if entries is None or row["entry"] in entries]
+    errors = sorted(",".join(row[key] for key in ERRORS) for row in rows)
+    named = sorted({row["entry"] for row in rows})
+    return {"study": study, "code": digest(code), "entries": named, "errors": digest("\n".join(errors))}
 
 
-def digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def remake(path: Path, study: str) -> None:
@@ -43,7 +51,7 @@ def remake(path: Path, study: str) -> None:
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
-        NOTE: made_from(notebook, study, (HERE.parent / "results" / study / "leaderboard.json").read_bytes()),
+        NOTE: made_from(notebook, study, (HERE.parent / "results" / study / "leaderboard.csv").read_text()),
     }
     nbformat.write(notebook, path)
 

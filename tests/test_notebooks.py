@@ -22,8 +22,8 @@ MOST_BYTES = 250_000
 def test_outputs_are_of_these_cells_and_this_board(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     note = notebook.metadata[NOTE]
-    board = committed(f"results/{note['study']}/leaderboard.json")
-    assert note == made_from(notebook, note["study"], board), "run `make notebooks`"
+    board = committed(f"results/{note['study']}/leaderboard.csv").decode()
+    assert note == made_from(notebook, note["study"], board, note["entries"]), "run `make notebooks`"
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     kinds = {output.output_type for cell in cells for output in cell.outputs}

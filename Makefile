@@ -16,7 +16,7 @@ install: $(INSTALLED)  ## install into .venv
 study: $(INSTALLED)  ## run the study in params.yaml, what is not up to date of it, and print its leaderboard
 	@replay run
 
-test: $(INSTALLED)  ## lint and run all tests
+test: $(INSTALLED)  ## lint and run the tests, but for those that take minutes
 	@ruff check .
 	@ruff format --check .
 	@pytest -n 2

@@ -14,6 +14,7 @@ from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.page.chart import Spec
 
 INK, BLUE, VERMILLION, GREEN, GREY = "currentColor", "#0072B2", "#D55E00", "#009E73", "#888888"
+RUST = "#A84700"  # vermillion as words need it to be read
 FONT = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
 NARROW = 480  # px: names are laid out once for wider and once for narrower charts
 DOMAIN = {"domainOpacity": 0.4, "tickOpacity": 0.4}

@@ -23,9 +23,9 @@ def page(folder: Path, found: Results, script: str) -> None:
 
 
 def index(root: Path, claims: Path) -> None:
-    """List the studies in the folders of `root` that have a page, the searches there, and the `claims` judged on nets
-    as they are built."""
-    studies = [found for _, found in readable(root)]
+    """List the studies in the folders of `root` that have a page, those of the history first, the searches there, and
+    the `claims` judged on nets as they are built."""
+    studies = sorted((found for _, found in readable(root)), key=lambda found: not found.study.of_history)
     files.write_text(root / PAGE, listing.render(studies, list(searches.read(root)), files.read_csv(claims)))
 
 

@@ -49,7 +49,7 @@ def draw(rows: list[Row], entry: str) -> alt.LayerChart:
         for number, row in enumerate(sorted(tried, key=lambda row: row["value"]))
         if row["val_top1_err"] is not None
     ]
-    x = alt.X("value:O", title=None, sort=alt.EncodingSortField("order")).axis(labelAngle=0)
+    x = alt.X("value:O", title=None, sort=alt.EncodingSortField("order")).axis(labelAngle=-40)
     y = alt.Y("val_top1_err:Q", title=None).axis(tickCount=4).scale(zero=False)
     base = alt.Chart(table(points)).transform_filter("datum.entry == entry").encode(x=x, y=y)
     line = base.transform_filter("datum.outcome != 'diverged'").mark_line(strokeWidth=0.8, color=INK, opacity=0.4)

@@ -14,7 +14,7 @@ from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.leaderboard.finding import ENOUGH_CLASSES
 from ilsvrc_replay.leaderboard.floors import images_of
 from ilsvrc_replay.page.chart import Chart
-from ilsvrc_replay.page.drawing import BLUE, GREEN, INK, VERMILLION, names, of_protocol, spec, table, wide
+from ilsvrc_replay.page.drawing import BLUE, GREEN, INK, RUST, VERMILLION, names, of_protocol, spec, table, wide
 from ilsvrc_replay.page.label_placement import HEIGHT, SIZES, Rectangle, along, around, attach
 from ilsvrc_replay.page.results import Results
 from ilsvrc_replay.papers.challenge import challenge
@@ -324,7 +324,7 @@ def draw(curve: Curve, rows: list[Row], protocol: str) -> alt.LayerChart:
             color=color, shape=shape, tooltip="says:N", description="says:N"
         ),
         *names(published, INK),
-        *names(own, VERMILLION),
+        *names(own, RUST),
     ]
     if curve.rules:
         lines = alt.Chart(table(curve.rules))

@@ -83,11 +83,9 @@ def draw(claims: list[Row], unit: str) -> alt.LayerChart:
     bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2, aria=False)
     told = {"tooltip": "says:N", "description": "says:N"}
     points = base.mark_point(filled=True, size=90, opacity=1).encode(x=x, color=color, shape=shape, **told)
-    bounds = (
-        base.transform_filter("isValid(datum.open)")
-        .mark_text(fontSize=15, aria=False)
-        .encode(x=x, color=color, text="open:N")
-    )
+    beside = alt.ExprRef(f"datum.open == '{ARROWS[0]}' ? 14 : -14")
+    bounds = base.transform_filter("isValid(datum.open)").mark_text(fontSize=15, dx=beside, aria=False)
+    bounds = bounds.encode(x=x, color=color, text="open:N")
     return wide(alt.layer(zero, bars.encode(x="low:Q", x2="high:Q", color=color), points, bounds), 56 * len(claims))
 
 

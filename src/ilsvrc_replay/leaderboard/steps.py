@@ -11,7 +11,7 @@ import numpy as np
 from ilsvrc_replay.leaderboard import judgement
 from ilsvrc_replay.leaderboard.board import STEP_COLUMNS, Row
 from ilsvrc_replay.leaderboard.floors import trained
-from ilsvrc_replay.leaderboard.table import paper_of
+from ilsvrc_replay.papers.published import find
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.statistics.comparisons import order_agreement
 
@@ -94,5 +94,6 @@ def order(study: Study, protocol: str, wrong: Mapping[str, np.ndarray], baseline
 
 def own_error(study: Study, name: str) -> float | None:
     """The top-5 error in % that an entry's paper has for one net on ImageNet, by the paper's own protocol."""
-    record = paper_of(study, name)
+    net = study.net(name)
+    record = find(net.architecture, net.activation)
     return record.single.top5_err if record and record.single and record.single.dataset == "ImageNet" else None

@@ -69,12 +69,6 @@ def in_order(study: Study, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (row["year"] or 9999, places.get(row["entry"], len(places))))
 
 
-def paper_of(study: Study, name: str) -> Published | None:
-    """What was published on an entry's net; nothing on one whose activation is not its paper's."""
-    net = study.net(name)
-    return find(net.architecture) if net.activation == "relu" else None
-
-
 def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     """The row of the entry `name`, averaged over its `runs`, beside its paper's figures."""
     net, first = study.net(name), runs[0]
@@ -94,7 +88,7 @@ def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> d
         **{key: first[key] for key in same},
         "seeds": len(runs),
     }
-    return completed(study, values | of_paper(paper_of(study, name)), protocol, [run[protocol] for run in runs])
+    return completed(study, values | of_paper(study, name), protocol, [run[protocol] for run in runs])
 
 
 def ensemble_row(
@@ -117,20 +111,26 @@ def ensemble_row(
         "gmacs": round(sum(metrics[run]["gmacs"] for run in runs), 6),
         "seeds": len(study.seeds),
     }
-    paper = paper_of(study, ensemble.name) if ensemble.name in study.entries else history
-    return completed(study, values | of_paper(paper, alone=False), protocol, [measured])
+    figures = of_paper(study, ensemble.name, alone=False) if ensemble.name in study.entries else stated(history, None)
+    return completed(study, values | figures, protocol, [measured])
 
 
-def of_paper(paper: Published | None, alone: bool = True) -> dict[str, Any]:
-    """The published figures of a row: the famous ensemble's and, for a net `alone`, those of the paper's one net."""
-    headline, single = (paper.headline, paper.single if alone else None) if paper else (None, None)
-    stated = [headline and f"headline: {headline.of}, {headline.table}", single and f"single: {single.table}"]
+def of_paper(study: Study, name: str, alone: bool = True) -> dict[str, Any]:
+    """The published figures of an entry: of the famous ensemble and, for a net `alone`, of its paper's single one."""
+    net = study.net(name)
+    paper = find(net.architecture, net.activation)
+    return stated(paper, paper.single if paper and alone else None)
+
+
+def stated(paper: Published | None, single: Single | None) -> dict[str, Any]:
+    headline = paper and paper.headline
+    sources = [headline and f"headline: {headline.of}, {headline.table}", single and f"single: {single.table}"]
     return {
         "headline_top5_err": headline and headline.top5_err,
         "single_top1_err": single and single.top1_err,
         "single_top5_err": single and single.top5_err,
         "single_protocol": single and " on ".join([single.protocol, *other_data(single)]),
-        "source": "; ".join(filter(None, stated)),
+        "source": "; ".join(filter(None, sources)),
     }
 
 

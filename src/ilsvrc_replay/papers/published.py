@@ -59,9 +59,9 @@ class Published(FrozenModel):
     others: tuple[Single, ...] = ()
 
 
-def find(architecture: str) -> Published | None:
-    """What was published of a net, if anything."""
-    return published().get(paper_name(architecture))
+def find(architecture: str, activation: str = "relu") -> Published | None:
+    """What was published of a net, if anything; all these nets have ReLUs, another activation makes another net."""
+    return published().get(paper_name(architecture)) if activation == "relu" else None
 
 
 def paper_name(architecture: str) -> str:

@@ -14,7 +14,7 @@ from ilsvrc_replay.leaderboard import render, trained_runs, wrong_images
 from ilsvrc_replay.leaderboard.board import RUNS_FILE, Row
 from ilsvrc_replay.leaderboard.build import build_board
 from ilsvrc_replay.leaderboard.judged_claims import Findings
-from ilsvrc_replay.leaderboard.table import in_order, of_paper, paper_of
+from ilsvrc_replay.leaderboard.table import in_order, of_paper
 from ilsvrc_replay.leaderboard.trained_runs import TrainedRuns
 from ilsvrc_replay.leaderboard.wrong_images import WrongImages
 from ilsvrc_replay.page import make
@@ -111,7 +111,7 @@ def write(folder: Path, study: Study, parts: dict[str, Source]) -> None:
         for protocol in study.protocols(entry)
         if (entry, kind, protocol) in source.rows
     ]
-    published = {key: of_paper(paper_of(study, key[0]), alone=key[1] == "single") for key in keys}
+    published = {key: of_paper(study, key[0], alone=key[1] == "single") for key in keys}
     rows = in_order(study, [parts[key[0]].rows[key] | published[key] for key in keys])
     masks = {key: parts[key[0]].wrong.masks[key] for key in keys}
     runs = {entry: source.runs[entry] for entry, source in parts.items()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,26 @@ def test_every_study_is_valid_and_named_like_its_file(path: Path) -> None:
         ({"entries": {"a" * 300: {}}}, "entries.aaa"),
         ({"study": {"a": list(range(999))}}, "study is {'a': [0, 1, 2, 3, 4, 5, ...]}: input should be a valid string"),
         ({"study": "../else"}, "study is '../else': string should match pattern"),
+        ({"entries.alexnet.width": 1e300}, "entries.alexnet.width is 1e+300: input should be less than or equal to 16"),
+        ({"compute.threads": 10**20}, "compute.threads is 100000000000000000000: at most 1,024"),
+        ({"compute.devices": 10_000_000}, "compute.devices is 10000000: at most 1,024"),
+        (
+            {"compute.engine": "trainer", "compute.trainer": {"limit_train_batches": date(2020, 1, 1)}},
+            "compute.trainer.limit_train_batches: datetim",
+        ),
+        ({"defaults.callbacks": {"a.B": {"x": date(2020, 1, 1)}}}, "defaults.callbacks.a.B.x is datetime.date(2020, 1"),
+        ({"defaults.callbacks": {"a.B": {"x": b"hi"}}}, "defaults.callbacks.a.B.x is b'hi'"),
+        ({"compact": True}, "compact: true and false are no factors"),
+        ({"entries.alexnet.compact": True}, "entries.alexnet.compact: true and false are no factors"),
+        ({"evaluation.protocols": ["ten_crop", "ten_crop"]}, "evaluation.protocols: ten_crop stands there twice"),
+        (
+            {"evaluation.ensembles.resnets.members": ["resnet50", "resnet50"]},
+            "evaluation.ensembles.resnets.members: resnet50 stands there twice",
+        ),
+        ({"steps": [["alexnet", "zfnet"], ["zfnet", "alexnet"]]}, "steps: alexnet and zfnet are compared twice"),
+        ({"dataset.folder": "~nobody-here/x"}, "dataset.folder: there is no user ~nobody-here"),
+        ({"dataset.folder": "x" * 3000}, "dataset.folder: no file has a name of over 255 letters"),
+        ({"dataset.folder": "a\0b"}, "dataset.folder: no file has a name with a NUL"),
     ],
 )
 def test_a_bad_value_is_named(change: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -118,6 +140,14 @@ def test_a_bad_value_is_named(change: dict[str, Any], message: str, tmp_path: Pa
         (
             {"entries.resnet50.protocols": ["dense_3_scales"], "entries.resnet50.architecture": "googlenet"},
             "entries.resnet50: the protocol dense_3_scales is for",
+        ),
+        (
+            {"entries.alexnet.crop": {"kind": "resize", "scale": [2.0, 1.0]}},
+            "entries.alexnet: crop",
+        ),
+        (
+            {"evaluation.ensembles.resnets.stands_for": "nope"},
+            "evaluation.ensembles.resnets.stands_for names no net; did you mean ",
         ),
     ],
 )
@@ -146,7 +176,15 @@ def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"a: [", "is not YAML: while parsing a flow node"), (b"\xff", "is not YAML"), (b"", "the file is None")],
+    [
+        (b"a: [", "is not YAML: while parsing a flow node"),
+        (b"\xff", "is not YAML"),
+        (b"", "the file is None"),
+        (b"a: !!int ''", "is not YAML"),
+        (b"a: !!float ''", "is not YAML"),
+        (rb'question: "\ud800"', "is not YAML: line 1 holds half of a character"),
+        (b"study: a\n<<<<<<< HEAD\nseeds: [0]\n", "line 2: git could not merge it"),
+    ],
 )
 def test_a_file_that_is_no_study(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes(content)
@@ -221,6 +259,20 @@ def test_what_dvc_reads_itself_is_what_the_schema_requires() -> None:
     for key in read:
         model = Dataset if key.startswith("dataset.") else Study
         assert model.model_fields[key.split(".")[-1]].is_required(), key
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("kind", ["a folder", "a named pipe", "a link to itself"])
+def test_a_study_that_is_no_file_is_refused_at_once(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    make = {
+        "a folder": path.mkdir,
+        "a named pipe": lambda: os.mkfifo(path),
+        "a link to itself": lambda: path.symlink_to(path),
+    }
+    make[kind]()
+    with pytest.raises(StudyError, match=kind if kind != "a link to itself" else "cannot be read: Too many levels"):
+        load_study(path)
 
 
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:

@@ -43,7 +43,10 @@ def run_beside() -> None:
 
     Raises StudyError if that does not help.
     """
-    here = Path("src").resolve()
+    try:
+        here = Path("src").resolve()
+    except FileNotFoundError:
+        raise StudyError("the current folder is gone: run from the repository's root") from None
     if not (here / "ilsvrc_replay/cli.py").is_file() or here == Path(__file__).resolve().parents[1]:
         return
     if os.environ.get(BESIDE) == str(here):

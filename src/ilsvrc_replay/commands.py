@@ -89,12 +89,11 @@ def show() -> None:
     Example: `replay show`; in a browser, open results/<study>/index.html.
     """
     study = load_study()
+    from ilsvrc_replay.leaderboard import board
     from ilsvrc_replay.tools import leaderboard_table
 
     folder = Path("results") / study.study
-    if not (folder / "leaderboard.json").exists():
-        raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`")
-    leaderboard_table.show(wide_console(), study, files.read_json(folder / "leaderboard.json"), folder)
+    leaderboard_table.show(wide_console(), study, board.read(folder), folder)
 
 
 @app.command()
@@ -343,4 +342,4 @@ def sync() -> None:
 
 def wide_console() -> Console:
     """A console that cuts no line short, also into a file."""
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False, soft_wrap=True)
+    return Console(width=None if sys.stdout and sys.stdout.isatty() else 120, highlight=False, soft_wrap=True)

@@ -3,39 +3,73 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
-from ilsvrc_replay.datasets import Dataset
+from ilsvrc_replay.datasets import Dataset, UserPath
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation.protocols import PROTOCOLS
+from ilsvrc_replay.files import read_file
 from ilsvrc_replay.run import NAME, Activation, Compact, Compute, Crop, Net, Recipe, Schedule, Seed, Share, Strict
+
+
+def differ(values: list[Any]) -> list[Any]:
+    if twice := next((value for place, value in enumerate(values) if value in values[:place]), None):
+        raise ValueError(f"{twice} stands there twice")
+    return values
+
+
+def no_truth(value: Any) -> Any:
+    """True counts as 1 in Python."""
+    if isinstance(value, bool):
+        raise ValueError("true and false are no factors")
+    return value
+
 
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 DottedPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 Protocol = Annotated[str, Field(pattern=f"^({'|'.join(PROTOCOLS)})(@[1-9][0-9]*)?$")]  # @N: first N test images alone
 
+Protocols = Annotated[list[Protocol], Field(min_length=1), AfterValidator(differ)]
+Factor = Annotated[Compact, BeforeValidator(no_truth)]
+
+AT_ONCE = 1024  # threads, devices and machines: more are a slip of the pen
 LARGEST, MOST, DEEPEST = 1_000_000, 100_000, 20  # characters of a study, values, and lists and keys in one another
 FEW = 10  # keys that are named all
+HALF = re.compile("[\ud800-\udfff]")  # of a pair of surrogates
 
 
 class EnsembleParams(Strict):
     """A row of the leaderboard that averages the probabilities of several entries' runs."""
 
-    members: list[Name] = Field(min_length=2, description="entries")
+    members: Annotated[list[Name], AfterValidator(differ)] = Field(min_length=2, description="entries")
     stands_for: str | None = Field(None, description="the architecture with whose published ensemble it is compared")
 
 
 class Evaluation(Strict):
-    protocols: list[Protocol] = Field(min_length=1, description="ways to test; with @N after the name, on N images")
+    protocols: Protocols = Field(description="ways to test; with @N after the name, on N images")
     batch_size: int = Field(ge=1, description="views that a net reads at once")
     ensembles: dict[Name, EnsembleParams] = Field(
         default_factory=dict, description="rows that average entries, by names that you choose"
@@ -101,10 +135,10 @@ class Defaults(PartialRecipe):
     """What all entries share. Values of the recipe that are given here take the place of the recipe's own."""
 
     recipe: Name = Field("era", description="era, another recipe of recipes.yaml, or pretrained: published weights")
-    width: float = Field(1.0, gt=0, description="factor on every channel count")
+    width: float = Field(1.0, gt=0, le=16, description="factor on every channel count")
     activation: Activation = Field("relu", description="tanh: in place of every ReLU")
-    protocols: list[Protocol] | None = Field(None, min_length=1, description="null: the study's")
-    callbacks: dict[DottedPath, dict[str, Any] | None] | None = Field(
+    protocols: Protocols | None = Field(None, description="null: the study's")
+    callbacks: dict[DottedPath, dict[str, JsonValue] | None] | None = Field(
         None, description="Lightning callbacks of the training: the arguments of each, by its class's dotted path"
     )
 
@@ -118,8 +152,10 @@ class Entry(Defaults):
     """A row of the leaderboard: a net with its recipe. What is given here takes the place of the study's defaults."""
 
     architecture: str | None = Field(None, description="a name of `replay models`, or of a library; null: the entry's")
-    weights: str | None = Field(None, description="pretrained: torchvision/<net>:<weights>, timm/<net>.<tag> or a file")
-    compact: Compact | None = Field(None, description="factor by which the total stride is lowered; null: the study's")
+    weights: UserPath | None = Field(
+        None, description="pretrained: torchvision/<net>:<weights>, timm/<net>.<tag> or a file"
+    )
+    compact: Factor | None = Field(None, description="factor by which the total stride is lowered; null: the study's")
     year: int | None = Field(None, ge=1950, le=2100, description="of a net that is not of the history, for the charts")
 
 
@@ -140,12 +176,26 @@ class Study(Strict):
     evaluation: Evaluation = Field(description="how runs are tested")
     seeds: list[Seed] = Field(min_length=1, description="one run of every entry for each")
     tuning: Tuning = Field(Tuning(), description="how a searched value is chosen")
-    compact: Literal[1, 2, 4, 8, 16] = Field(1, description="factor by which every net's total stride is lowered")
+    compact: Factor = Field(1, description="factor by which every net's total stride is lowered")
     defaults: Defaults = Field(Defaults(), description="what all entries share")
     entries: dict[Name, Entry] = Field(min_length=1, description="the rows of the board, by names that you choose")
     steps: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] | None = Field(
         None, description="pairs of entries, earlier and later, whose change is judged; null: the history's"
     )
+
+    @model_validator(mode="after")
+    def machine_is_of_this_world(self) -> Study:
+        for key in ("threads", "devices", "nodes"):
+            if (value := getattr(self.compute, key)) > AT_ONCE:
+                raise ValueError(f"compute.{key} is {value}: at most {AT_ONCE:,}")
+        for key, value in self.compute.trainer.items():
+            try:
+                TypeAdapter(JsonValue).validate_python(value)
+            except ValidationError:
+                raise ValueError(
+                    f"compute.trainer.{key}: {value!r} is no number or text, list or keys of them"
+                ) from None
+        return self
 
     @model_validator(mode="after")
     def seeds_differ(self) -> Study:
@@ -195,6 +245,9 @@ class Study(Strict):
                 raise ValueError(f"steps: there is no entry {min(missing)!r}")
             if before == after:
                 raise ValueError(f"steps: [{before}, {after}] leads from an entry to itself")
+        pairs = [tuple(sorted(pair)) for pair in self.steps or ()]
+        if twice := next((pair for place, pair in enumerate(pairs) if pair in pairs[:place]), None):
+            raise ValueError(f"steps: {' and '.join(twice)} are compared twice")
         return self
 
     def entry(self, name: str) -> Entry:
@@ -252,13 +305,14 @@ class Study(Strict):
 def load_study(path: Path | str = "params.yaml") -> Study:
     """Read and check a study. Raises StudyError with one line that names the first wrong key and what it may be."""
     path = Path(path)
+    if not os.path.lexists(path):
+        raise StudyError(f"{path} is missing: run from the repository's root, or copy a study from pipelines/studies")
+    text = read_file(path, 4 * LARGEST)
     try:
-        content = parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StudyError(
-            f"{path} is missing: run from the repository's root, or copy a study from pipelines/studies"
-        ) from None
+        content = parse(text.decode())
     except (UnicodeDecodeError, StudyError) as error:
+        if marks := [number for number, line in enumerate(text.splitlines(), 1) if line.startswith(b"<<<<<<< ")]:
+            raise StudyError(f"{path}, line {marks[0]}: git could not merge it; settle what differs there") from None
         raise StudyError(f"{path} is not YAML: {error}") from None
     try:
         return Study.model_validate(content)
@@ -277,6 +331,8 @@ def parse(text: str) -> Any:
     try:
         for event in yaml.parse(text):
             line = f"line {event.start_mark.line + 1}"
+            if isinstance(event, ScalarEvent) and not event.value.isascii() and HALF.search(event.value):
+                raise StudyError(f"{line} holds half of a character, \\ud800 to \\udfff")
             if isinstance(event, CollectionStartEvent):
                 opened.append((event.anchor, size))
             elif isinstance(event, CollectionEndEvent):
@@ -292,7 +348,7 @@ def parse(text: str) -> Any:
             if size > MOST:
                 raise StudyError(f"{line}: with its aliases it has over {MOST:,} values")
         return yaml.load(text)
-    except (YAMLError, ValueError, KeyError) as error:  # the last two of tags that do not fit
+    except (YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:  # the others: of tags
         raise StudyError(" ".join(str(error).split())) from None
 
 

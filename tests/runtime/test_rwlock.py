@@ -37,9 +37,21 @@ def at_work() -> Iterator[tuple[int, str]]:
         process.kill()
 
 
-@pytest.mark.parametrize("left", ["", '{"write": {'])
+@pytest.mark.parametrize(
+    "left",
+    [
+        "",
+        '{"write": {',
+        "[]",
+        "null",
+        '{"write": []}',
+        '{"read": {"a": [{}]}}',
+        '{"write": {"a": {"pid": "one", "cmd": "dvc"}}}',
+    ],
+)
 def test_a_list_that_was_cut_off_is_removed(file: Path, left: str) -> None:
     file.write_text(left)
+    assert rwlock.is_stale()
     rwlock.mend()
     assert not file.exists()
     rwlock.mend()  # there is nothing to do

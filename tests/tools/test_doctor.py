@@ -83,6 +83,9 @@ def test_a_server_is_asked_only_when_told_to(checkout: Path, monkeypatch: pytest
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     assert "not looked at; --network asks it" in doctor.mlflow(network=False).text
     assert "does not answer" in doctor.mlflow(network=True).text
+    for address in ("http://localhost:abc", "http://[bad"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        assert "does not answer" in doctor.mlflow(network=True).text
 
 
 def test_too_little_disk_is_missing(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

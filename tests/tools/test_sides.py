@@ -107,6 +107,28 @@ def test_params_that_were_edited_since_are_noted(repository: Path) -> None:
     assert side.params["entries"]["net"]["lr"] == 0.3
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("leaderboard.json", text) for text in ("[]", "null", "{}", '{"rows": [1]}', '{"rows": []}', "[" * 100_000)),
+        *(("params.json", text) for text in ("[1]", '"x"', "{}", "{")),
+        *(("runs.json", text) for text in ("[1]", '"x"', '{"net": 1}')),
+        ("wrong.npz", "not a zip file"),
+    ],
+)
+def test_results_of_another_shape_are_damaged(repository: Path, name: str, content: str) -> None:
+    Path("results/test", name).write_text(content)
+    with pytest.raises(StudyError, match="the results of workspace in results/test are damaged") as caught:
+        sides.find("workspace")
+    assert "pickle" not in str(caught.value)
+
+
+def test_a_name_that_no_folder_can_have(repository: Path) -> None:
+    for name in ("x" * 5000, ""):
+        with pytest.raises(StudyError, match="is no folder, commit"):
+            sides.find(name)
+
+
 def test_what_is_missing_or_damaged_is_named(repository: Path) -> None:
     Path("results/test/wrong.npz").write_bytes(b"PK damaged")
     with pytest.raises(StudyError, match="the results of workspace in results/test are damaged"):

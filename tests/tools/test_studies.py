@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import read_csv
 from ilsvrc_replay.params import load_study
 from ilsvrc_replay.tools import studies
@@ -33,6 +34,20 @@ def test_no_edit_is_ever_lost(checkout: Path) -> None:
     assert [path.read_text()[-2] for path in kept] == ["0", "1", "2"]
     studies.put_in_place("quick")
     assert studies.put_in_place("miniature") is None, "no edit, nothing to keep"
+
+
+@pytest.mark.timeout(20)
+def test_an_edit_is_kept_to_the_byte_whatever_it_holds(checkout: Path) -> None:
+    for edited in (b"# caf\xe9\nstudy: mine\n", b"\xef\xbb\xbfstudy: mine\r\n"):
+        studies.PARAMS.write_bytes(edited)
+        assert studies.put_in_place("quick").read_bytes() == edited
+    assert len(list(checkout.glob("params.yaml.before*"))) == 2
+
+
+def test_elsewhere_there_are_no_studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudyError, match="run from the repository's root"):
+        studies.put_in_place("quick")
 
 
 def test_what_is_kept_is_none_of_gits() -> None:

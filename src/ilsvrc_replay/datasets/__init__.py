@@ -6,11 +6,12 @@ To add a data set, add a file; params.yaml names it, with "-" for "_".
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ilsvrc_replay.files import path_of
 
@@ -18,11 +19,28 @@ if TYPE_CHECKING:
     from ilsvrc_replay.originals.labelled_images import LabelledArrays, LabelledFiles
 
 HERE = Path(__file__).parent
+LONGEST = 255  # bytes in a name, on all common file systems
 
 
 def names() -> list[str]:
     """All data sets, as params.yaml names them."""
     return sorted(path.stem.replace("_", "-") for path in HERE.glob("[a-z]*.py"))
+
+
+def check_path(name: str) -> str:
+    """Raises ValueError if no file or folder can have this name."""
+    if "\0" in name:
+        raise ValueError("no file has a name with a NUL")
+    try:
+        path_of(name).expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no user {name.partition('/')[0]}") from None
+    if max(map(len, os.fsencode(path_of(name)).split(b"/"))) > LONGEST:
+        raise ValueError(f"no file has a name of over {LONGEST} letters")
+    return name
+
+
+UserPath = Annotated[str, AfterValidator(check_path)]
 
 
 class Dataset(BaseModel):
@@ -37,7 +55,7 @@ class Dataset(BaseModel):
         "auto", description="how image files are packed; auto: as arrays up to 16 GB, above as JPEGs"
     )
     val_images: int = Field(5000, ge=1, description="training images held out as val")
-    folder: str | None = Field(None, description="the folder that has the original files; null: fetch them")
+    folder: UserPath | None = Field(None, description="the folder that has the original files; null: fetch them")
 
     @field_validator("name")
     @classmethod

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, Field, ValidationError
+
+from ilsvrc_replay.errors import StudyError
 
 Row = dict[str, Any]
 
@@ -62,3 +68,61 @@ class Board(NamedTuple):
     finding: Sequence[str] = ()
     cards: Sequence[Row] = ()
     tuning: Sequence[Row] = ()
+
+
+class RowShape(BaseModel):
+    """What every row has, whichever code wrote it."""
+
+    entry: str
+    kind: Literal["single", "ensemble"]
+    protocol: str
+    images: int
+    year: int | None
+    recipe: str
+    top1_err: float
+    top1_err_low: float
+    top1_err_high: float
+    headline_top5_err: float | None
+
+
+class BaselineShape(BaseModel):
+    chance_top1_err: float
+    linear_top1_err: float
+
+
+class Shape(BaseModel):
+    rows: list[RowShape] = Field(min_length=1)
+    baseline: BaselineShape
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The content of a folder's leaderboard.json. Raises StudyError if there is none, or if it is no board."""
+    path = folder / "leaderboard.json"
+    try:
+        return parse(path.read_bytes())
+    except FileNotFoundError:
+        raise StudyError(f"{folder} holds no leaderboard yet: run `make study` or `dvc repro`") from None
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{path} is damaged ({error}): `dvc repro --force aggregate` makes it anew") from None
+
+
+def parse(content: bytes) -> dict[str, Any]:
+    """What leaderboard.json holds. Raises ValueError, with one line, if it is no board."""
+    found = parse_object(content)
+    try:
+        Shape.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+    return found
+
+
+def parse_object(content: bytes) -> dict[str, Any]:
+    """A JSON object. Raises ValueError, with one line, if it is none."""
+    try:
+        found = json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError("it holds no keys")
+    return found

@@ -13,6 +13,7 @@ from ilsvrc_replay.params import Study
 from ilsvrc_replay.run import run_name
 
 CURVES, WEIGHTS = "curves.csv", "weights.csv"
+NO_CURVES = ("run", "entry", "seed", "step", "epoch")  # of published weights
 WEIGHT_COLUMNS = ("run", "sha256", "processor")
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -40,11 +42,14 @@ def write(path: Path, wrong: WrongImages) -> None:
 
 
 def read(content: bytes) -> WrongImages:
-    """What `write` wrote, from the bytes of its file."""
-    with np.load(io.BytesIO(content)) as saved:
-        names = [name for name in saved.files if "/" in name]
-        masks = {
-            tuple(name.rsplit("/", 2)): np.unpackbits(saved[name], axis=1, count=int(images)).astype(bool)
-            for name, images in zip(names, saved["images"], strict=True)
-        }
-        return WrongImages(saved["labels_sha256"].item(), masks)
+    """What `write` wrote, from the bytes of its file. Raises ValueError, with one line, if it is no such file."""
+    try:
+        with np.load(io.BytesIO(content)) as saved:
+            names = [name for name in saved.files if "/" in name]
+            masks = {
+                tuple(name.rsplit("/", 2)): np.unpackbits(saved[name], axis=1, count=int(images)).astype(bool)
+                for name, images in zip(names, saved["images"], strict=True)
+            }
+            return WrongImages(saved["labels_sha256"].item(), masks)
+    except (BadZipFile, zlib.error, AttributeError, EOFError, LookupError, OSError, TypeError, ValueError):
+        raise ValueError(f"{FILE} is damaged") from None

@@ -25,6 +25,8 @@ def page(folder: Path, found: Results, script: str) -> None:
 def index(root: Path, claims: Path) -> None:
     """List the studies in the folders of `root` that have a page, those of the history first, the searches there, and
     the `claims` judged on nets as they are built."""
+    if not claims.is_file():
+        raise StudyError(f"{claims} is missing: run from the repository's root; `dvc repro claims` makes it")
     studies = sorted((found for _, found in readable(root)), key=lambda found: not found.study.of_history)
     files.write_text(root / PAGE, listing.render(studies, list(searches.read(root)), files.read_csv(claims)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,11 +11,13 @@ from markupsafe import Markup
 
 from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError, first_line
+from ilsvrc_replay.leaderboard import board
 from ilsvrc_replay.leaderboard.board import PARAMS_FILE, Board, Row
 from ilsvrc_replay.leaderboard.floors import classes_of
 from ilsvrc_replay.leaderboard.trained_runs import CURVES, WEIGHTS
 from ilsvrc_replay.page import columns
 from ilsvrc_replay.params import Study
+from ilsvrc_replay.run import run_name
 
 WORDS = ("run", "entry")  # the columns of curves.csv that are no numbers
 
@@ -26,6 +30,17 @@ class Results(NamedTuple):
     board: dict[str, Any]
     curves: list[Row]
     weights: dict[str, Row]
+
+    @property
+    def lost(self) -> Iterator[str]:
+        """What a table has lost: the weights of a run, or the curve of one that was trained."""
+        drawn = {row["run"] for row in self.curves}
+        for entry, seed in self.study.runs:
+            run = run_name(entry, seed)
+            if run not in self.weights:
+                yield f"{WEIGHTS} has no {run}"
+            if run not in drawn and self.study.recipe(entry) != "pretrained":
+                yield f"{CURVES} has no {run}"
 
     @property
     def rows(self) -> list[Row]:
@@ -53,17 +68,19 @@ def read(folder: Path) -> Results:
     by other code."""
     try:
         found = read_files(folder)
-    except (FileNotFoundError, ValueError) as error:
+    except (StudyError, OSError, ValueError, TypeError, LookupError, csv.Error) as error:
         raise StudyError(f"{folder} cannot be drawn ({first_line(error)}): run its study again") from None
     if missing := sorted(set(Board._fields) - found.board.keys()):
         raise StudyError(f"{folder} cannot be drawn (leaderboard.json has no {missing[0]}): run its study again")
+    if lost := next(found.lost, None):
+        raise StudyError(f"{folder} cannot be drawn ({lost}): run its study again")
     return found
 
 
 def read_files(folder: Path) -> Results:
     return Results(
         study=Study.model_validate(files.read_json(folder / PARAMS_FILE)),
-        board=files.read_json(folder / "leaderboard.json"),
+        board=board.read(folder),
         curves=[typed(row) for row in files.read_csv(folder / CURVES)],
         weights={row["run"]: row for row in files.read_csv(folder / WEIGHTS)},
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 from ilsvrc_replay import nets
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation.protocols import DENSE_FAMILIES
@@ -18,6 +20,10 @@ def check(study: Study) -> None:
         from ilsvrc_replay.training.lightning_trainer import check_arguments  # loads Lightning, seconds
 
         check_arguments(study.compute.trainer)
+    for name, ensemble in study.evaluation.ensembles.items():
+        if ensemble.stands_for and ensemble.stands_for not in nets.families():
+            near = difflib.get_close_matches(ensemble.stands_for, nets.families(), n=1, cutoff=0)
+            raise StudyError(f"evaluation.ensembles.{name}.stands_for names no net; did you mean {near[0]}?")
     for name, run in resolve_all(study).items():
         family = nets.family(run.net.architecture)
         dense = [protocol for protocol in run.testing.protocols if protocol.startswith("dense")]
@@ -45,3 +51,15 @@ def check_libraries(study: Study) -> None:
             library_weights.find(run)
         except StudyError as error:
             raise StudyError(f"entries.{name}: {error}") from None
+
+
+def check_callbacks(study: Study) -> None:
+    """Raises StudyError naming the first entry whose callbacks cannot be made, or are none of Lightning's."""
+    for name in study.entries:
+        if callbacks := study.callbacks(name):
+            from ilsvrc_replay.training.callbacks import make_callbacks  # loads Lightning, seconds
+
+            try:
+                make_callbacks(callbacks)
+            except StudyError as error:
+                raise StudyError(f"entries.{name}: {error}") from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import path_of
-from ilsvrc_replay.params import Study
+from ilsvrc_replay.params import Study, explain
 from ilsvrc_replay.recipes import fingerprints
 from ilsvrc_replay.recipes.catalogue import complete, of_net
 from ilsvrc_replay.recipes.user_callbacks import sources_of
@@ -32,6 +34,8 @@ def resolve(study: Study, name: str) -> Run:
         )
     except StudyError as error:
         raise StudyError(f"entries.{name}: {error}") from None
+    except ValidationError as error:  # of values that fit only by themselves, completed by the recipe's
+        raise StudyError(f"entries.{name}: {explain(error.errors()[0])}") from None
 
 
 def resolve_all(study: Study) -> dict[str, Run]:

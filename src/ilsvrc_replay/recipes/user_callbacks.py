@@ -13,8 +13,10 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.files import sha256
+from ilsvrc_replay.files import read_file, sha256
 from ilsvrc_replay.recipes.fingerprints import PACKAGE
+
+LARGEST = 10_000_000  # bytes of a file of Python
 
 
 def sources_of(callbacks: Iterable[str]) -> dict[str, str]:
@@ -26,7 +28,7 @@ def sources_of(callbacks: Iterable[str]) -> dict[str, str]:
         file = locate(module)
         if file is None:
             raise StudyError(f"callbacks: {path}: there is no module {module}, neither installed nor in {Path.cwd()}")
-        known = names(ast.parse(file.read_text(encoding="utf-8")))
+        known = names(parsed(file))
         if name not in known and "*" not in known:
             near = difflib.get_close_matches(name, known, n=1)
             raise StudyError(f"callbacks: {module} has no {name}" + (f"; did you mean {near[0]}?" if near else ""))
@@ -54,11 +56,21 @@ def sources(file: Path) -> set[Path]:
         if path in found or not inside or "site-packages" in path.parts:
             continue
         found.add(path)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             imported += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
             waiting += [other.resolve() for name in imported if (other := locate(name))]
     return found
+
+
+def parsed(file: Path) -> ast.Module:
+    """Raises StudyError if the file is no Python."""
+    try:
+        return ast.parse(read_file(file, LARGEST))
+    except SyntaxError as error:  # also of an encoding
+        raise StudyError(f"callbacks: {file}, line {error.lineno or 1}: {error.msg}") from None
+    except ValueError as error:  # NUL bytes, before Python 3.12
+        raise StudyError(f"callbacks: {file}: {error}") from None
 
 
 def names(tree: ast.Module) -> list[str]:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from ilsvrc_replay.files import write_text
 from ilsvrc_replay.runtime.scratch import locked
@@ -21,10 +23,18 @@ FILE = Path(".dvc/tmp/rwlock")
 Listed = dict[str, dict[str, Any]]
 
 
+class Process(TypedDict):
+    pid: int
+    cmd: str
+
+
+SHAPE = TypeAdapter(TypedDict("Shape", {"read": dict[str, list[Process]], "write": dict[str, Process]}, total=False))
+
+
 def is_stale(repository: Path = Path()) -> bool:
     """Whether the list was cut off, or names a process as running that does not do what the list says."""
     try:
-        listed = json.loads((repository / FILE).read_bytes())
+        listed = read(repository / FILE)
     except FileNotFoundError:
         return False
     except ValueError:
@@ -32,12 +42,17 @@ def is_stale(repository: Path = Path()) -> bool:
     return any(psutil.pid_exists(process["pid"]) and not is_at_work(process) for process in named(listed))
 
 
+def read(path: Path) -> Listed:
+    """Raises ValueError if the file is no such list."""
+    return SHAPE.validate_python(json.loads(path.read_bytes()))
+
+
 def mend() -> None:
     """Leave in a stale list the processes that are at work."""
     if is_stale():
         with locked(FILE.with_name("rwlock.lock")):  # as DVC does itself while it reads or writes it
             try:
-                write_text(FILE, json.dumps(at_work(json.loads(FILE.read_bytes()))))
+                write_text(FILE, json.dumps(at_work(read(FILE))))
             except ValueError:
                 with suppress(FileNotFoundError):
                     FILE.unlink()

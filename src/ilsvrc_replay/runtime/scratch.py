@@ -19,7 +19,10 @@ def root() -> Path:
 def scratch(name: str) -> Path:
     """A folder under .scratch, which git ignores."""
     folder = root() / ".scratch" / name
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise StudyError(f"{folder} is no folder, or lies in none: move away what stands there") from None
     return folder
 
 
@@ -30,6 +33,8 @@ def locked(path: Path, refusal: str | None = None) -> Iterator[None]:
     Waits for another holder, or raises StudyError(refusal) at once.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise StudyError(f"{path} is a folder, where a lock belongs: remove it")
     with path.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))

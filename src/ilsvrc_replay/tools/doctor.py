@@ -14,6 +14,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -165,10 +166,11 @@ def gpu(study: Study | None) -> Finding:
 
 
 def entries(study: Study) -> Finding:
-    from ilsvrc_replay.recipes.check import check, check_libraries
+    from ilsvrc_replay.recipes.check import check, check_callbacks, check_libraries
 
     check(study)
     check_libraries(study)
+    check_callbacks(study)
     return Finding(FINE, f"study {study.study}, {len(study.entries)} entries, {len(study.runs)} runs")
 
 
@@ -185,7 +187,7 @@ def data(study: Study | None) -> Finding:
         )
     if raw.is_dir():
         return Finding(FINE, f"{dataset.name} is here, not packed yet: `make study` does it")
-    if dataset.folder and not Path(dataset.folder).exists():
+    if dataset.place and not dataset.place.exists():
         return Finding(MISSING, f"dataset.folder is {dataset.folder}, which does not exist")
     return Finding(NOTE, f"{dataset.name} is not here yet: `make study` acquires it")
 
@@ -207,7 +209,7 @@ def mlflow(network: bool) -> Finding:
     try:
         with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=TIMEOUT):
             return Finding(FINE, f"{number}, {uri} answers")
-    except OSError as error:
+    except (OSError, ValueError, HTTPException) as error:  # the latter two of an address or an answer that are none
         return Finding(NOTE, f"{number}, but {uri} does not answer ({getattr(error, 'reason', error)})")
 
 

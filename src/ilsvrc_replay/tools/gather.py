@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError, first_line
@@ -64,7 +63,7 @@ def read(root: Path) -> Iterator[Source]:
             saved = files.read_json(folder / RUNS_FILE)
             runs = {entry: Run.model_validate(run | {"entry": entry}) for entry, run in saved.items()}
             wrong = wrong_images.read((folder / wrong_images.FILE).read_bytes())
-        except (StudyError, OSError, ValueError, KeyError, BadZipFile) as error:
+        except (StudyError, OSError, ValueError, TypeError, AttributeError) as error:
             print(f"warning: {folder} cannot be taken from ({first_line(error)})", file=sys.stderr)
             continue
         yield Source(folder, results, runs, wrong)
@@ -126,7 +125,7 @@ def write(folder: Path, study: Study, parts: dict[str, Source]) -> None:
     board = build_board(study, runs, rows, findings)
     board = board._replace(tuning=of_entries(parts, lambda source: source.results.board["tuning"]))
     render.write(folder, study, runs, board, findings.baseline)
-    trained_runs.write(folder, TrainedRuns(tuple(curves[0]) if curves else (), curves, weights))
+    trained_runs.write(folder, TrainedRuns(tuple(curves[0]) if curves else trained_runs.NO_CURVES, curves, weights))
     wrong_images.write(folder / wrong_images.FILE, WrongImages(first.wrong.labels_sha256, masks))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ilsvrc_replay.leaderboard.floors import images_of, linear_errors
@@ -32,8 +33,8 @@ def show(console: Console, study: Study, board: dict[str, Any], folder: Path) ->
     for row in board["rows"]:
         table.add_row(
             str(row["year"] or ""),
-            row["entry"] if row["kind"] == "single" else f"{row['entry']} (ensemble)",
-            *(row[name] for name in varying),
+            escape(row["entry"] if row["kind"] == "single" else f"{row['entry']} (ensemble)"),
+            *(escape(row[name]) for name in varying),
             f"{row['top1_err']:.2f}",
             f"{row['top1_err_low']:.2f}–{row['top1_err_high']:.2f}",
             published_single(row).partition(" (")[0],

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.files import write_text
-from ilsvrc_replay.params import load_study
+from ilsvrc_replay.files import read_file, whole_file
+from ilsvrc_replay.params import LARGEST, load_study
 
 FOLDER = Path("pipelines/studies")
 PARAMS = Path("params.yaml")
@@ -23,7 +23,9 @@ class Known(NamedTuple):
 
 def known() -> dict[str, Known]:
     """Every study by its name."""
-    return {path.stem: Known(load_study(path).question or "", takes(text(path))) for path in paths()}
+    return {
+        path.stem: Known(load_study(path).question or "", takes(path.read_text(encoding="utf-8"))) for path in paths()
+    }
 
 
 def paths() -> list[Path]:
@@ -39,7 +41,10 @@ def takes(study: str) -> str:
 
 def file(name: str) -> Path:
     """The file of a study. Raises StudyError, naming those there are, if there is none."""
-    if name not in (names := known()):
+    names = known()
+    if not names:
+        raise StudyError(f"{FOLDER} holds no studies: run from the repository's root")
+    if name not in names:
         raise StudyError(f"there is no study {name!r}; there are {', '.join(names)}")
     return FOLDER / f"{name}.yaml"
 
@@ -51,23 +56,24 @@ def put_in_place(name: str) -> Path | None:
     """
     chosen = file(name)
     load_study(chosen)
-    kept = keep(text(PARAMS)) if PARAMS.exists() else None
-    write_text(PARAMS, text(chosen))
+    kept = keep(read_file(PARAMS, 4 * LARGEST)) if PARAMS.exists() else None
+    write(PARAMS, chosen.read_bytes())
     return kept
 
 
-def keep(edited: str) -> Path | None:
+def keep(edited: bytes) -> Path | None:
     """Keep a params.yaml, unless it is kept already or is no other than a study's; never in place of an earlier one."""
-    if any(edited == text(path) for path in paths()):
+    if any(edited == path.read_bytes() for path in paths()):
         return None
     for number in count(1):
         path = PARAMS.with_name(f"{PARAMS}.before" + (f".{number}" if number > 1 else ""))
         if not path.exists():
-            write_text(path, edited)
-        if text(path) == edited:
+            write(path, edited)
+        if path.read_bytes() == edited:
             return path
     return None
 
 
-def text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="surrogateescape")
+def write(path: Path, content: bytes) -> None:
+    with whole_file(path) as partial:
+        partial.write_bytes(content)

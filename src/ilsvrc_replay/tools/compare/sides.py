@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.leaderboard import board as boards
 from ilsvrc_replay.leaderboard import wrong_images
-from ilsvrc_replay.leaderboard.board import PARAMS_FILE, RUNS_FILE
+from ilsvrc_replay.leaderboard.board import PARAMS_FILE, RUNS_FILE, parse_object
 from ilsvrc_replay.params import load_study, parse
 
 WORKSPACE = "workspace"
@@ -44,7 +44,7 @@ def find(name: str) -> Side:
     """
     if name == WORKSPACE:
         return of_state(name, from_folder(Path()), load_study().model_dump(exclude_unset=True))
-    if Path(name).is_dir():
+    if is_folder(name):
         return of_folder(Path(name))
     commit = resolve(name)
     read = from_commit(commit)
@@ -57,6 +57,13 @@ def find(name: str) -> Side:
     except (StudyError, UnicodeDecodeError, KeyError, TypeError):
         raise StudyError(f"params.yaml of {name} cannot be read") from None
     return of_state(name, read, params)
+
+
+def is_folder(name: str) -> bool:
+    try:
+        return bool(name) and Path(name).is_dir()
+    except OSError:  # longer than a name can be
+        return False
 
 
 def of_folder(folder: Path) -> Side:
@@ -86,14 +93,14 @@ def of_results(name: str, read: Reader, folder: str) -> Side:
         raise StudyError(f"{name} holds no {Path(folder) / 'leaderboard.json'}: run `make study` or `dvc repro` there")
     params, runs, mistakes = read(PARAMS_FILE), read(RUNS_FILE), read(wrong_images.FILE)
     try:
-        return Side(
-            name,
-            json.loads(board),
-            json.loads(params) if params else None,
-            json.loads(runs) if runs else None,
-            wrong_images.read(mistakes) if mistakes else None,
-        )
-    except (ValueError, KeyError, OSError) as error:
+        made_with, resolved = (None if content is None else parse_object(content) for content in (params, runs))
+        if made_with is not None and not isinstance(made_with.get("entries"), dict):
+            raise ValueError(f"{PARAMS_FILE} has no entries")
+        if not all(isinstance(run, dict) for run in (resolved or {}).values()):
+            raise ValueError(f"{RUNS_FILE} holds no runs")
+        masks = None if mistakes is None else wrong_images.read(mistakes)
+        return Side(name, boards.parse(board), made_with, resolved, masks)
+    except ValueError as error:
         raise StudyError(f"the results of {name} in {folder} are damaged ({error}): `dvc repro -f aggregate`") from None
 
 

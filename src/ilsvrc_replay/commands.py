@@ -336,6 +336,8 @@ def sync() -> None:
     """
     from ilsvrc_replay.runtime import tracking
 
+    if not Path("dvc.yaml").is_file():
+        raise StudyError("there is no dvc.yaml here: run from the repository's root")
     tracking.sync()
     typer.echo("MLflow is up to date; nothing is left to send")
 

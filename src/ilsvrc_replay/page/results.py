@@ -67,7 +67,12 @@ def read(folder: Path) -> Results:
     """The results that stage aggregate wrote to `folder`. Raises StudyError if they are not all there, or were written
     by other code."""
     try:
-        found = read_files(folder)
+        found = Results(
+            study=study_of(folder / PARAMS_FILE),
+            board=board.read(folder),
+            curves=[typed(row) for row in files.read_csv(folder / CURVES)],
+            weights={row["run"]: row for row in files.read_csv(folder / WEIGHTS)},
+        )
     except (StudyError, OSError, ValueError, TypeError, LookupError, csv.Error) as error:
         raise StudyError(f"{folder} cannot be drawn ({first_line(error)}): run its study again") from None
     if missing := sorted(set(Board._fields) - found.board.keys()):
@@ -77,16 +82,20 @@ def read(folder: Path) -> Results:
     return found
 
 
-def read_files(folder: Path) -> Results:
-    return Results(
-        study=Study.model_validate(files.read_json(folder / PARAMS_FILE)),
-        board=board.read(folder),
-        curves=[typed(row) for row in files.read_csv(folder / CURVES)],
-        weights={row["run"]: row for row in files.read_csv(folder / WEIGHTS)},
-    )
+def study_of(path: Path) -> Study:
+    """Raises ValueError if the file holds no study of today's code."""
+    try:
+        return Study.model_validate(board.parse_object(path.read_bytes()))
+    except ValueError:
+        raise ValueError(f"{path.name} is damaged, or of other code") from None
 
 
 def typed(row: dict[str, str]) -> Row:
-    """A row of curves.csv with its numbers as numbers, None where one is missing."""
-    numbers = {key: float(value) if value else None for key, value in row.items() if key not in WORDS}
-    return row | numbers | {key: int(row[key]) for key in ("seed", "step")}
+    """A row of curves.csv with its numbers as numbers, None where one is missing. Raises ValueError if it is none."""
+    try:
+        numbers = {key: float(value) if value else None for key, value in row.items() if key not in WORDS}
+        if None in row.values() or None in row or not numbers.keys() >= {"seed", "step", "epoch"}:
+            raise ValueError("cells are missing")
+        return row | numbers | {key: int(row[key]) for key in ("seed", "step")}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{CURVES}: {error}") from None

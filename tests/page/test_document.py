@@ -17,7 +17,7 @@ from ilsvrc_replay.leaderboard.tunings import is_chosen
 from ilsvrc_replay.page import columns, document, figures, listing, make, results, searches
 from ilsvrc_replay.page.charts import error_by_recipe
 from ilsvrc_replay.page.drawing import spec
-from ilsvrc_replay.params import load_study
+from ilsvrc_replay.params import Study, load_study
 from ilsvrc_replay.run import run_name
 from ilsvrc_replay.tools import redraw
 from ilsvrc_replay.training.pretrained import HEADER
@@ -32,7 +32,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_study_without_training_has_a_page_without_training_curves(folder: Path, tmp_path: Path) -> None:
-    study = load_study(ROOT / "pipelines/studies/quick.yaml")
+    params = files.read_json(folder / "params.json")
+    published = {name: {"recipe": "pretrained", "weights": f"timm/{name}"} for name in params["entries"]}
+    files.write_json(folder / "params.json", params | {"seeds": [0], "entries": published})
+    study = Study.model_validate(files.read_json(folder / "params.json"))
     for entry, seed in study.runs:
         run = tmp_path / "runs" / run_name(entry, seed)
         files.write_json(run / "training.json", {"weights_sha256": "0" * 64})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ilsvrc_replay.errors import StudyError
-from ilsvrc_replay.runtime.scratch import locked
+from ilsvrc_replay.runtime.scratch import locked, scratch
 
 
 def test_another_holder_is_refused_or_waited_for(tmp_path: Path) -> None:
@@ -37,3 +37,13 @@ def test_who_waited_for_a_file_that_its_holder_removed_holds_the_new_one(tmp_pat
         raise AssertionError
     done.set()
     waiting.join()
+
+
+def test_what_stands_in_their_place_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(StudyError, match="is a folder, where a lock belongs"), locked(tmp_path / "lock"):
+        raise AssertionError
+    (tmp_path / ".scratch").write_text("a file")
+    with pytest.raises(StudyError, match="is no folder, or lies in none: move away"):
+        scratch("launcher")

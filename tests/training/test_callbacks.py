@@ -12,6 +12,7 @@ from safetensors.torch import save
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
+from ilsvrc_replay.recipes.check import check_callbacks
 from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.run import Compute
 from ilsvrc_replay.training import fit
@@ -126,3 +127,23 @@ def test_an_entrys_callbacks_take_the_place_of_the_studys(study: Callable[..., S
 def test_what_is_not_there_is_named(packed: Packed, callbacks: dict, named: str) -> None:
     with pytest.raises(StudyError, match=named):
         trained(make_study("zfnet", callbacks=callbacks), packed)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"class Noise(\n", r"my_bad\.py, line 1: "),
+        (b"# caf\xe9\nclass Noise: ...\n", r"my_bad\.py, line 1: invalid or missing encoding"),
+        (b"class Noise: ...\0\n", r"my_bad\.py"),
+    ],
+)
+def test_a_file_that_is_no_python_is_named_before_anything_runs(checkout: Path, content: bytes, named: str) -> None:
+    (checkout / "my_bad.py").write_bytes(content)
+    with pytest.raises(StudyError, match=rf"entries\.net: callbacks: .*{named}"):
+        resolve(make_study("zfnet", callbacks={"my_bad.Noise": {}}), "net")
+
+
+def test_what_is_no_callback_is_refused_before_anything_runs(checkout: Path) -> None:
+    check_callbacks(make_study("zfnet", callbacks={"my_callbacks.Noise": {"seed": 1}}))
+    with pytest.raises(StudyError, match=r"entries\.net: callbacks\.json\.JSONDecoder is not a pytorch_lightning"):
+        check_callbacks(make_study("zfnet", callbacks={"json.JSONDecoder": {}}))

@@ -10,6 +10,7 @@ import difflib
 import sys
 from collections.abc import Iterable
 from importlib.machinery import PathFinder
+from importlib.util import decode_source
 from pathlib import Path
 
 from ilsvrc_replay.errors import StudyError
@@ -66,10 +67,10 @@ def sources(file: Path) -> set[Path]:
 def parsed(file: Path) -> ast.Module:
     """Raises StudyError if the file is no Python."""
     try:
-        return ast.parse(read_file(file, LARGEST))
-    except SyntaxError as error:  # also of an encoding
+        return ast.parse(decode_source(read_file(file, LARGEST)))
+    except SyntaxError as error:
         raise StudyError(f"callbacks: {file}, line {error.lineno or 1}: {error.msg}") from None
-    except ValueError as error:  # NUL bytes, before Python 3.12
+    except ValueError as error:  # of another encoding, or with NUL bytes
         raise StudyError(f"callbacks: {file}: {error}") from None
 
 

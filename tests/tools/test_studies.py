@@ -89,4 +89,4 @@ def test_a_study_has_the_rates_that_its_search_chose(study: str) -> None:
     trains = load_study(ROOT / f"pipelines/studies/{study}.yaml")
     tried = read_csv(ROOT / f"results/{study}-rates/tuning.csv")
     chosen = {row["entry"]: float(row["value"]) for row in tried if row["outcome"].startswith("chosen")}
-    assert chosen == {entry: trains.given(entry, "lr") for entry in trains.entries}
+    assert chosen == {entry: trains.given(entry, "lr") for entry in trains.entries if not trains.grids(entry)}

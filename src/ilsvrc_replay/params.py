@@ -8,7 +8,7 @@ import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -176,7 +176,9 @@ class Study(Strict):
     evaluation: Evaluation = Field(description="how runs are tested")
     seeds: list[Seed] = Field(min_length=1, description="one run of every entry for each")
     tuning: Tuning = Field(Tuning(), description="how a searched value is chosen")
-    compact: Factor = Field(1, description="factor by which every net's total stride is lowered")
+    compact: Annotated[Literal[1, 2, 4, 8, 16], BeforeValidator(no_truth)] = Field(
+        1, description="factor by which every net's total stride is lowered"
+    )
     defaults: Defaults = Field(Defaults(), description="what all entries share")
     entries: dict[Name, Entry] = Field(min_length=1, description="the rows of the board, by names that you choose")
     steps: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] | None = Field(

@@ -32,7 +32,7 @@ def masks(errors: dict[str, float], spread: float = 0.002, seeds: int = 3) -> di
 
 def row(entry: str, top1: float, kind: str = "single", protocol: str = "single_crop", **more: object) -> dict:
     known = {"entry": entry, "kind": kind, "protocol": protocol, "top1_err": 100 * top1, "top5_err": 50 * top1}
-    return known | {"seeds": 3, "architecture": entry, "recipe": "modern"} | more
+    return known | {"seeds": 3, "architecture": entry, "recipe": "modern", "width": 1.0, "compact": 1} | more
 
 
 def found(study: Study, errors: dict[str, float], seeds: int = 3) -> list[str]:
@@ -109,9 +109,18 @@ def test_cards_say_what_moved_the_error(study: Study) -> None:
     assert published == {"net": 19.8, "crops": 18.2, "ensemble": 16.4}
     crops, recipe = finding.cards(Board(rows, [], [], [], fell), "single_crop")
     assert crops["figure"] == "−5 %"  # 38 to 36
-    assert "ensembles of more nets took 10 % off the top-5 error" in crops["text"]  # 18.2 to 16.4
-    assert "More crops than one take 5 % off here, and took 8 % off there." in crops["text"]  # 40 to 38, 19.8 to 18.2
+    assert "ensembles of more nets moved the top-5 error by −10 %" in crops["text"]  # 18.2 to 16.4
+    assert "More crops than one move it by −5 % here, and by −8 % there." in crops["text"]  # 40 to 38, 19.8 to 18.2
     assert recipe["figure"] == "−4.0 points"
+    wider = [one | {"width": 2.0} if one["recipe"] == "modern" else one for one in rows]
+    assert finding.of_recipe(wider, "single_crop") is None, "nets of two widths"
+
+
+def test_a_card_says_what_crops_and_ensembles_added(study: Study) -> None:
+    rows = [row("alexnet", 0.4), row("alexnet", 0.44, protocol="ten_crop")]
+    rows += [row("alexnet", 0.462, "ensemble", "ten_crop")]
+    (card,) = finding.cards(Board(rows, [], [], [], parts(study, rows, "top5_err")), "single_crop")
+    assert (card["figure"], "move it by +10 % here" in card["text"]) == ("+5 %", True)
 
 
 def test_a_net_without_any_error_has_no_share_to_tell(study: Study) -> None:

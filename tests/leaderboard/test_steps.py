@@ -11,7 +11,7 @@ from ilsvrc_replay.leaderboard.board import STEP_COLUMNS, Board
 from ilsvrc_replay.leaderboard.build import build_board
 from ilsvrc_replay.leaderboard.floors import trained
 from ilsvrc_replay.leaderboard.judged_claims import Findings
-from ilsvrc_replay.params import Study
+from ilsvrc_replay.params import Entry, Study
 
 IMAGES = 10_000
 BASELINE = {"linear_top1_err": 60.0, "linear_val_top1_err": 50.0, "chance_top1_err": 90.0}
@@ -157,6 +157,18 @@ def test_the_order_is_that_of_the_papers_single_nets() -> None:
     assert (agreement["untrained"], agreement["entries"]) == (["zfnet"], ["alexnet", "googlenet", "vgg16"])
 
 
+def test_a_net_by_two_recipes_counts_once_in_the_order() -> None:
+    errors = {"alexnet": wrong(0.2), "vgg16": wrong(0.1), "googlenet": wrong(0.15), "resnet50": wrong(0.05)}
+    twice = errors | {f"{name}-era": mask for name, mask in errors.items()}
+    made = study(*errors)
+    both = made.model_copy(
+        update={"entries": made.entries | {f"{name}-era": Entry(architecture=name) for name in errors}}
+    )
+    once = steps.order(made, "single_crop", errors, BASELINE)
+    assert steps.order(both, "single_crop", twice, BASELINE) == once
+    assert once["entries"] == list(errors)
+
+
 def test_a_study_of_one_net_has_no_steps() -> None:
     alone = study("alexnet")
     assert steps.steps(alone, "single_crop", {"alexnet": wrong(0.2)}, BASELINE) == []
@@ -174,6 +186,6 @@ def test_the_board_shows_steps_and_order() -> None:
         "| 1.00 | 18.2 → 7.5 | resolved, as in history |",
         "| vgg16 → googlenet | single_crop | 10.00 → 14.90 | +4.90 | McNemar ",
         "not judged: one seed |",
-        "over 3 nets: +1.00, p = 0.33 by all permutations",
+        "over 3 nets: +1.00, p = 0.33 by permutations of the nets",
     ):
         assert expected in text

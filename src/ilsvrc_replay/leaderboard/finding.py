@@ -82,7 +82,8 @@ def of_steps(steps: list[Row], noun: str, many: str) -> str:
     """How many steps are resolved, which of them otherwise than in history, and the largest."""
     judged = [step for step in steps if judgement.is_judged(step["verdict"])]
     if not judged:
-        return f"No {noun} is judged: {steps[0]['verdict'].partition(': ')[2]}."
+        reasons = dict.fromkeys(step["verdict"].partition(": ")[2] for step in steps)
+        return f"No {noun} is judged: {', '.join(reasons)}."
     resolved = [step for step in judged if step["verdict"] != NOT_RESOLVED]
     if not resolved:
         return f"No {noun} is resolved, of {len(judged)} judged."
@@ -114,7 +115,7 @@ def of_reversed(step: Row) -> str:
 
 def of_order(order: Row) -> str:
     """How far the order of the nets agrees with the papers'."""
-    found = "resembles" if order["tau"] > 0 else "contradicts"
+    found = "resembles" if order["tau"] > 0 else "contradicts" if order["tau"] < 0 else "has nothing of"
     chance = "" if order["p"] < LEVEL else ", which may be chance"
     return (
         f"The order of the {len(order['entries'])} single nets {found} their papers'{chance}: Kendall's tau"
@@ -162,12 +163,18 @@ def moved(parts: Sequence[Row]) -> Row | None:
     seeds = next(row["of"] for row in parts if row["series"] == HERE and row["part"] == "ensemble").partition(",")[0]
     text = f"of the error when {seeds} are averaged{f', the mean of {nets} nets' if nets > 1 else ''}."
     if there["ensemble"]:
-        share = percent(np.mean(there["ensemble"]))
-        text += f" In the papers, ensembles of more nets took {share} off the top-5 error."
+        share = signed(there["ensemble"])
+        text += f" In the papers, ensembles of more nets moved the top-5 error by {share}."
     if here["crops"]:
-        text += f" More crops than one take {percent(np.mean(here['crops']))} off here"
-        text += f", and took {percent(np.mean(there['crops']))} off there." if there["crops"] else "."
-    return {"title": "Crops and ensembles", "figure": f"−{percent(np.mean(here['ensemble']))}", "text": text}
+        text += f" More crops than one move it by {signed(here['crops'])} here"
+        text += f", and by {signed(there['crops'])} there." if there["crops"] else "."
+    return {"title": "Crops and ensembles", "figure": signed(here["ensemble"]), "text": text}
+
+
+def signed(shares: Sequence[float]) -> str:
+    """The mean change, of shares that were taken: "−4 %"."""
+    change = -float(np.mean(shares))
+    return f"{'−' if change < 0 else '+'}{percent(abs(change))}"
 
 
 def taken(parts: Sequence[Row], series: str) -> dict[str, list[float]]:
@@ -184,10 +191,11 @@ def taken(parts: Sequence[Row], series: str) -> dict[str, list[float]]:
 
 def of_recipe(rows: list[Row], protocol: str) -> Row | None:
     """How much the modern recipe changes the error of the same nets, against their era's."""
-    found: dict[str, dict[str, float]] = {}
+    found: dict[tuple, dict[str, float]] = {}
     for row in rows:
         if row["kind"] == "single" and row["protocol"] == protocol:
-            found.setdefault(row["architecture"], {}).setdefault(row["recipe"], row["top1_err"])
+            net = row["architecture"], row["width"], row["compact"]
+            found.setdefault(net, {}).setdefault(row["recipe"], row["top1_err"])
     changes = [errors["modern"] - errors["era"] for errors in found.values() if {"era", "modern"} <= errors.keys()]
     if not changes:
         return None

@@ -57,7 +57,8 @@ def as_markdown(study: Study, board: Board, baseline: dict[str, Any]) -> str:
         f" `{TRAINING}` are what the net was trained on{held_out}. On them, guessing has an error of"
         f" {baseline['chance_top1_err']:.1f} % and a linear classifier ({baseline['linear']}) of"
         f" {linear_errors(rows, baseline)}{of_five(rows, baseline)}.",
-        f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson for one seed, over seeds for several.",
+        f"Seeds: {', '.join(map(str, study.seeds))}. Intervals: Wilson's for one seed and for ensembles;"
+        " for several seeds the wider of Wilson's and the seeds'.",
         *tunings.sentences(board.tuning, study),
         *reductions(study, rows),
         *findings(rows, baseline),
@@ -174,7 +175,8 @@ def order_sentence(agreement: Row) -> str:
     return (
         f"Kendall's tau between the order of the single nets here ({agreement['protocol']}) and that of their papers'"
         f" own single nets by top-5 error, each by its paper's protocol, over {len(agreement['entries'])} nets:"
-        f" {agreement['tau']:+.2f}, p = {agreement['p']:.2g} by all permutations; 1 is the same order, 0 none.{without}"
+        f" {agreement['tau']:+.2f}, p = {agreement['p']:.2g} by permutations of the nets; 1 is the same order,"
+        f" 0 none.{without}"
     )
 
 

@@ -36,9 +36,15 @@ def milestones(study: Study, tested: Collection[str]) -> list[str]:
     """The `tested` entries that stand for the steps of the history, the earliest first."""
     chosen = []
     for alternatives in HISTORY:
-        present = [name for net in alternatives for name in tested if study.net(name).architecture == net]
+        present = [name for net in alternatives for name in tested if is_net(study, name, net)]
         chosen += present[:1]
     return chosen
+
+
+def is_net(study: Study, name: str, net: str) -> bool:
+    """Whether an entry is this net, as its paper has it."""
+    found = study.net(name)
+    return found.architecture == net and found.activation == "relu"
 
 
 def pairs(study: Study, tested: Collection[str]) -> list[tuple[str, str]]:
@@ -79,8 +85,13 @@ def settle(study: Study, rows: list[Row]) -> list[Row]:
 
 def order(study: Study, protocol: str, wrong: Mapping[str, np.ndarray], baseline: Baseline) -> Row | None:
     """Kendall's tau, with its permutation p, between the measured order of the nets that trained and that of their
-    papers' own single nets on ImageNet, by top-5 error; None for fewer than three nets that have one."""
-    known = [name for name in wrong if own_error(study, name)]
+    papers' own single nets on ImageNet, by top-5 error; None for fewer than three nets that have one. A net counts
+    once, as the first of its entries: trained by two recipes it makes no two of them."""
+    entries = {}
+    for name in wrong:
+        if own_error(study, name):
+            entries.setdefault(study.net(name).architecture, name)
+    known = list(entries.values())
     names = [name for name in known if trained(wrong[name], baseline, protocol)]
     published = [own_error(study, name) for name in names]
     measured = [float(wrong[name].mean()) for name in names]

@@ -76,13 +76,12 @@ def row(study: Study, name: str, protocol: str, runs: list[dict[str, Any]]) -> d
     alike = {(*(run[key] for key in same), run[protocol]["images"]) for run in runs}
     if len(alike) > 1:
         raise StudyError(f"the seeds of {name} were not measured alike: run `dvc repro evaluate` again")
-    history = find(net.architecture)
     values = {
         "entry": name,
         "kind": "single",
         "members": "",
         "architecture": net.architecture,
-        "year": history.year if history else study.entry(name).year,
+        "year": year_of(study, name),
         "recipe": study.recipe(name),
         "width": net.width,
         **{key: first[key] for key in same},
@@ -95,7 +94,7 @@ def ensemble_row(
     study: Study, ensemble: Ensemble, protocol: str, measured: dict[str, Any], metrics: Metrics
 ) -> dict[str, Any]:
     """The row of an ensemble: its nets' sizes summed, beside the published ensemble that it stands for."""
-    history = find(ensemble.stands_for or "")
+    own, history = ensemble.name in study.entries, find(ensemble.stands_for or "")
     widths = {study.net(name).width for name in ensemble.entries}
     runs = ensemble.runs(study)
     values = {
@@ -103,7 +102,7 @@ def ensemble_row(
         "kind": "ensemble",
         "members": " + ".join(runs),
         "architecture": ensemble.stands_for or "",
-        "year": history.year if history else None,
+        "year": year_of(study, ensemble.name) if own else history and history.year,
         "recipe": " + ".join(dict.fromkeys(map(study.recipe, ensemble.entries))),
         "width": next(iter(widths)) if len(widths) == 1 else None,
         "compact": None,
@@ -111,8 +110,14 @@ def ensemble_row(
         "gmacs": round(sum(metrics[run]["gmacs"] for run in runs), 6),
         "seeds": len(study.seeds),
     }
-    figures = of_paper(study, ensemble.name, alone=False) if ensemble.name in study.entries else stated(history, None)
+    figures = of_paper(study, ensemble.name, alone=False) if own else stated(history, None)
     return completed(study, values | figures, protocol, [measured])
+
+
+def year_of(study: Study, name: str) -> int | None:
+    """The year of an entry: of its net's paper, or the entry's own."""
+    history = find(study.net(name).architecture)
+    return history.year if history else study.entry(name).year
 
 
 def of_paper(study: Study, name: str, alone: bool = True) -> dict[str, Any]:

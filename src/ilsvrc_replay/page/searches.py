@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ilsvrc_replay import files
-from ilsvrc_replay.errors import first_line
+from ilsvrc_replay.errors import StudyError, first_line
 from ilsvrc_replay.leaderboard import tunings
 from ilsvrc_replay.leaderboard.board import PARAMS_FILE, Row
+from ilsvrc_replay.page.results import study_of
 from ilsvrc_replay.params import Study
 
 
@@ -30,9 +31,8 @@ def read(root: Path) -> Iterator[StudySearch]:
         if (path.parent / "leaderboard.json").exists():
             continue
         try:
-            study = Study.model_validate(files.read_json(path.parent / PARAMS_FILE))
-            yield found(study, tunings.read_table(path))
-        except (FileNotFoundError, ValueError, KeyError) as error:
+            yield found(study_of(path.parent / PARAMS_FILE), tunings.read_table(path))
+        except (StudyError, OSError, ValueError, TypeError, LookupError, csv.Error) as error:
             print(f"warning: {path} cannot be shown ({first_line(error)}): run its study again", file=sys.stderr)
 
 

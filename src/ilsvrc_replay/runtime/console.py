@@ -88,8 +88,8 @@ class MovingTable(Lines):
 
     def begin(self, name: str, is_run: bool, where: str = "") -> None:
         with self.lock:
+            self.places[name] = where  # first: the table is drawn meanwhile, by the names of rows
             self.rows[name] = (time.monotonic(), "starting")
-            self.places[name] = where
             self.runs |= {name} if is_run else set()
 
     def end(self, name: str, done: bool) -> None:

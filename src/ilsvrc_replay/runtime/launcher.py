@@ -43,7 +43,7 @@ class Launcher:
         self,
         runs: Mapping[str, Sequence[str]],
         searches: Collection[str],
-        before_runs: Callable[[Collection[str]], None],
+        before_runs: BeforeRuns,
     ) -> None:
         """Bring the whole study up to date: `runs` are the names of its runs by entry, `searches` the entries of which
         stage tune trains. Raises StudyError naming the stages that failed; the others are done. `before_runs` is called
@@ -60,7 +60,7 @@ class Launcher:
         self,
         runs: Mapping[str, Sequence[str]],
         searches: Collection[str],
-        before_runs: Callable[[Collection[str]], None],
+        before_runs: BeforeRuns,
     ) -> None:
         if not self.do(RESOLVE):
             raise StudyError(f"failed: {with_log(RESOLVE)}")
@@ -68,13 +68,11 @@ class Launcher:
         if not todo:
             print("everything is up to date")
             return
-        if any("@" in stage for stage in todo):
-            told = before_runs(todo)
-            print("; ".join(filter(None, [how_many(runs, todo), told])))
+        announced = self.announce(runs, todo, before_runs)
         previous = signal.signal(signal.SIGTERM, interrupt)
         try:
             with self.watcher:
-                self.work(runs, searches, todo)
+                self.work(runs, searches, todo, None if announced else before_runs)
         except KeyboardInterrupt:
             self.stop()
             raise
@@ -82,9 +80,22 @@ class Launcher:
             self.pool.shutdown()
             signal.signal(signal.SIGTERM, previous)
 
-    def work(self, runs: Mapping[str, Sequence[str]], searches: Collection[str], todo: set[str]) -> None:
+    def announce(self, runs: Mapping[str, Sequence[str]], todo: set[str], before_runs: BeforeRuns | None) -> bool:
+        """Say what there is to do, if runs are among it, which `before_runs` may refuse."""
+        if before_runs is None or not any("@" in stage for stage in todo):
+            return False
+        print("; ".join(filter(None, [how_many(runs, todo), before_runs(todo)])), flush=True)
+        return True
+
+    def work(
+        self,
+        runs: Mapping[str, Sequence[str]],
+        searches: Collection[str],
+        todo: set[str],
+        before_runs: BeforeRuns | None,
+    ) -> None:
         """Run what is `todo`: the data with all that needs none of it, then what entries search, then the runs, then
-        the board."""
+        the board. `before_runs` is called if it has not been: new data may call for runs that were up to date."""
         trainings = {f"train@{run}" for names in runs.values() for run in names}
         first = [self.begin("acquire", "prepare")] if todo & {"acquire", "prepare"} else []
         beside = [self.begin(name) for name in ("claims", "viewer") if name in todo]
@@ -92,6 +103,7 @@ class Launcher:
         if first and not todo >= trainings:  # what they made may differ from before, or not
             wait(beside)  # DVC says nothing of a stage at work
             todo = pending()
+            self.announce(runs, todo, before_runs)
         tuned = self.tune(runs, searches, todo, beside)
         failed = {name for group, done in tuned.items() if done.result() for name in self.groups[group]}
         if tuned and not todo >= trainings:

@@ -85,7 +85,8 @@ def find(study: Study, run: Run, sources: Sequence[Source]) -> Source:
 def difference(study: Study, run: Run, source: Source) -> str | None:
     """The first thing in which a source's runs of an entry are not the study's, in words."""
     there = source.results.study
-    if study.dataset.model_dump(exclude={"folder"}) != there.dataset.model_dump(exclude={"folder"}):
+    places = set() if study.dataset.name == "imagefolder" else {"folder"}  # whose content is whatever lies there
+    if study.dataset.model_dump(exclude=places) != there.dataset.model_dump(exclude=places):
         return "another dataset"
     if study.seeds != there.seeds:
         return f"seeds {there.seeds}, not {study.seeds}"

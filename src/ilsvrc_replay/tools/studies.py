@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import count, takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -23,9 +24,13 @@ class Known(NamedTuple):
 
 def known() -> dict[str, Known]:
     """Every study by its name."""
-    return {
-        path.stem: Known(load_study(path).question or "", takes(path.read_text(encoding="utf-8"))) for path in paths()
-    }
+    found = {}
+    for path in paths():
+        try:
+            found[path.stem] = Known(load_study(path).question, takes(path.read_text(encoding="utf-8")))
+        except StudyError as error:
+            print(f"warning: {error}", file=sys.stderr)
+    return found
 
 
 def paths() -> list[Path]:

@@ -35,10 +35,11 @@ def chart(results: Results) -> Chart | None:
 
 def slopes(rows: list[Row]) -> list[Row]:
     """A point for every single net that was tested by one protocol after training by at least two recipes."""
-    recipes: dict[tuple[str, str], dict[str, Row]] = {}
+    recipes: dict[tuple, dict[str, Row]] = {}
     for row in rows:
         if row["kind"] == "single":
-            recipes.setdefault((row["architecture"], row["protocol"]), {}).setdefault(row["recipe"], row)
+            net = row["architecture"], row["protocol"], row["width"], row["compact"]
+            recipes.setdefault(net, {}).setdefault(row["recipe"], row)
     return [
         {
             "net": net,
@@ -50,7 +51,7 @@ def slopes(rows: list[Row]) -> list[Row]:
             "says": f"{row['entry']}: {row['top1_err']:.2f} % ({row['top1_err_low']:.2f} to {row['top1_err_high']:.2f})"
             f" top-1 error by the recipe {recipe}, {protocol}",
         }
-        for (net, protocol), found in recipes.items()
+        for (net, protocol, *_), found in recipes.items()
         if len(found) > 1
         for recipe, row in found.items()
     ]

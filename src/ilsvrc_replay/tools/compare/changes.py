@@ -47,7 +47,10 @@ def behind(before: Mapping[str, Any], after: Mapping[str, Any], told: Collection
     """Differences between the resolved runs of both sides that params.yaml does not show: a published recipe's value, a
     net's source, a library's version. What differs alike in all runs is listed once, without an entry's name."""
     names = [name for name in before if name in after]
-    found = {name: params(before[name], after[name]) for name in names}
+    found = {
+        name: [change for change in params(before[name], after[name]) if not is_told(name, change[0], told)]
+        for name in names
+    }
     same = (
         [change for change in found[names[0]] if all(change in changes for changes in found.values())] if names else []
     )
@@ -55,8 +58,20 @@ def behind(before: Mapping[str, Any], after: Mapping[str, Any], told: Collection
     lines += [
         (f"{name}.{key}", old, new) for name in names for key, old, new in found[name] if (key, old, new) not in same
     ]
-    last = {key.rpartition(".")[2] for key in told}
-    return [line for line in lines if line[0].rpartition(".")[2] not in last]
+    return lines
+
+
+def is_told(name: str, key: str, told: Collection[str]) -> bool:
+    """Whether a difference of params.yaml says what differs in an entry's resolved run: one of the entry's own, or one
+    of all entries by its last word."""
+    for place in told:
+        top, *inner = place.split(".")
+        if top == "entries":
+            if inner[:1] == [name] and len(inner) > 1 and f".{key}".endswith("." + ".".join(inner[1:])):
+                return True
+        elif key.rpartition(".")[2] == place.rpartition(".")[2]:
+            return True
+    return False
 
 
 def rows(before: Side, after: Side) -> list[dict[str, Any]]:

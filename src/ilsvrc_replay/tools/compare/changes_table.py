@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ilsvrc_replay.leaderboard.floors import images_of
 from ilsvrc_replay.tools.compare import changes
 from ilsvrc_replay.tools.compare.sides import Side
 
@@ -59,7 +60,7 @@ def line(key: str, old: object, new: object, entries: Collection[str]) -> str:
 def scope(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "no row that both have"
-    return f"{rows[0]['images']:,} test images"
+    return images_of(rows)
 
 
 def table(rows: list[dict[str, Any]]) -> Table:

@@ -128,8 +128,7 @@ def views(results: Results) -> list[View]:
 
 
 def curve(results: Results, view: View) -> Curve:
-    """The curve in one view, by all protocols of the board; of the nets measured here, those of the steps are named, or
-    all where there are none."""
+    """The curve in one view, by all protocols of the board; nets have their names as far as there is room."""
     board, rows, few = results.board, results.rows, results.classes < ENOUGH_CLASSES
     first = first_net(rows)
     where = positions(rows)
@@ -234,8 +233,8 @@ def series_here(row: Row) -> str:
 
 
 def measured(board: dict[str, Any], where: dict[str, float], view: str, first: Row | None, measure: str) -> list[Row]:
-    """The errors measured here, with their intervals; nets of the steps have a name, or all nets where there are none,
-    and an `order` in the line."""
+    """The errors measured here, with their intervals; single nets have a name, and those of the steps an `order` in the
+    line."""
     found = []
     for row in board["rows"]:
         if row["entry"] not in where:
@@ -252,7 +251,7 @@ def measured(board: dict[str, Any], where: dict[str, float], view: str, first: R
         text = f"{row['entry']}: {error:.2f} % ({low:.2f} to {high:.2f}) {measure[:3]}-{measure[3]} error, "
         text += f"{images_of([row])} of {row['dataset']}, {row['kind']}, {row['protocol']}"
         text += f"; {error / base:.2f} of {first['entry']}'s" if view == "relative" else ""
-        name = row["entry"] if "order" in more or not board["steps"] else ""
+        name = row["entry"] if row["kind"] == "single" else ""
         values = point(where[row["entry"]], error / base, series_here(row), name, text, **more)
         found.append(values | {"low": low / base, "high": high / base})
     return found
@@ -295,6 +294,7 @@ def name_points(curve: Curve, size: str) -> None:
             ends = [at(point["x"], point["err"]) for point in sorted(chain, key=lambda point: point["order"])]
             marks += [box for one, other in pairwise(ends) for box in along(one, other)]
         named = [point for point in shown if point["name"]]
+        named.sort(key=lambda point: "order" not in point)  # those of a line first; others as far as there is room
         attach(named, size, [at(point["x"], point["err"]) for point in named], [*lines, *marks])
 
 

@@ -63,12 +63,13 @@ def test_the_tutorials(clone: Clone, tmp_path: Path) -> None:
 
 def test_the_readmes(clone: Clone, tmp_path: Path) -> None:
     """On `miniature`, with the rate that the README changes; its `make test` runs one file of tests."""
-    script = HEAD + "".join(blocks("README.md", ""))
+    script = HEAD + "".join(blocks("README.md", "")).replace("git clone URL", f"git clone {clone.folder}")
     for before, _ in re.findall(r"sed -i 's/(.*?)/(.*?)/'", script):
         name = before.partition(":")[0]
         clone.edit("params.yaml", re.sub(rf"{name}: {{.*}}", before, (clone.folder / "params.yaml").read_text()))
         assert before in (clone.folder / "params.yaml").read_text()
     clone.commit()
     (tmp_path / "script").write_text(script)
-    said = clone.run("bash", str(tmp_path / "script"), PYTEST_ADDOPTS="-k test_files")
+    clone.folder = tmp_path
+    said = clone.run("bash", "script", PYTEST_ADDOPTS="-k test_files", PYTHONPATH=str(tmp_path / "ilsvrc-replay/src"))
     assert re.search(r"params  HEAD → workspace\n  entries\.\w+\.lr", said)

@@ -37,7 +37,7 @@ docs: $(INSTALLED)  ## build the documentation as a site, site/index.html
 	@echo "open site/index.html in any browser; with its search: python3 -m http.server --bind 127.0.0.1 --directory site"
 
 reference: $(INSTALLED)  ## write the pages of docs/reference that are made from the code
-	@python docs/from_code/remake.py
+	@python docs/from_code/reference.py
 
 notebooks: $(INSTALLED)  ## run the notebooks on the study in params.yaml, and keep their outputs
 	@python notebooks/remake.py $(NOTEBOOKS)

@@ -21,8 +21,8 @@ from ilsvrc_replay.params import Entry, Evaluation, Study
 from ilsvrc_replay.run import Compute, Crop, Recipe, Schedule
 
 sys.path.insert(0, str(ROOT / "docs/from_code"))
-from remake import FOLDER
-from remake import PAGES as MADE
+from reference import FOLDER
+from reference import PAGES as MADE
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import commands
-import params
-import public
+import command_page
+import key_page
+import public_page
 
-PAGES = {"commands.md": commands.page, "params.md": params.page, "python.md": public.page}
+PAGES = {"commands.md": command_page.page, "params.md": key_page.page, "python.md": public_page.page}
 FOLDER = Path(__file__).parents[1] / "reference"
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -41,6 +42,7 @@ def clone(tmp_path: Path) -> Clone:
     clone = Clone(tmp_path / "origin")
     installed = tmp_path / "installed"
     installed.touch()
+    os.utime(installed, (2**32, 2**32))  # newer than any file of a clone: nothing is installed from there
     variables = {"BIN": Path(sys.executable).parent, "INSTALLED": installed}
     identity = {"user.name": "test", "user.email": "test@example.org"}
     for key, value in identity.items():

@@ -147,3 +147,17 @@ def test_what_is_no_callback_is_refused_before_anything_runs(checkout: Path) -> 
     check_callbacks(make_study("zfnet", callbacks={"my_callbacks.Noise": {"seed": 1}}))
     with pytest.raises(StudyError, match=r"entries\.net: callbacks\.json\.JSONDecoder is not a pytorch_lightning"):
         check_callbacks(make_study("zfnet", callbacks={"json.JSONDecoder": {}}))
+
+
+def test_what_a_callbacks_file_imports_decides_in_whatever_words(checkout: Path) -> None:
+    package = checkout / "my_package"
+    (package / "inner").mkdir(parents=True)
+    for name in ("__init__", "helpers", "other", "third", "inner/__init__", "inner/deep", "unused"):
+        (package / f"{name}.py").write_text("")
+    (package / "noise.py").write_text(
+        "from my_package import helpers\nfrom .other import *\nfrom . import third\nimport my_package.inner.deep\n"
+        "class Noise: ...\n"
+    )
+    found = resolve(make_study("zfnet", callbacks={"my_package.noise.Noise": {}}), "net").sources
+    names = ("__init__", "helpers", "inner/__init__", "inner/deep", "noise", "other", "third")
+    assert list(found) == [f"my_package/{name}.py" for name in names]

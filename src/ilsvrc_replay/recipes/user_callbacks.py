@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.machinery import PathFinder
 from importlib.util import decode_source
 from pathlib import Path
@@ -58,10 +58,29 @@ def sources(file: Path) -> set[Path]:
             continue
         found.add(path)
         for node in ast.walk(parsed(path)):
-            imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            imported += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
-            waiting += [other.resolve() for name in imported if (other := locate(name))]
+            waiting += [other.resolve() for other in imported(path, node)]
     return found
+
+
+def imported(path: Path, node: ast.AST) -> Iterator[Path]:
+    """The files of the modules that a statement in the file `path` imports, with the packages around them."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield from around(alias.name)
+    elif isinstance(node, ast.ImportFrom):
+        names = [f"{node.module or ''}.{alias.name}".strip(".") for alias in node.names]  # which may be modules, too
+        for name in [*([node.module] if node.module else []), *names]:
+            if not node.level:
+                yield from around(name)
+            elif len(path.parents) >= node.level:
+                place = path.parents[node.level - 1].joinpath(*name.split("."))
+                yield from filter(Path.is_file, (place.with_name(f"{place.name}.py"), place / "__init__.py"))
+
+
+def around(module: str) -> Iterator[Path]:
+    """The files of a module and of the packages that it lies in."""
+    parts = module.split(".")
+    yield from filter(None, (locate(".".join(parts[:end])) for end in range(1, len(parts) + 1)))
 
 
 def parsed(file: Path) -> ast.Module:

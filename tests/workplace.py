@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import torch
 from conftest import make_study
 from place import Place
@@ -57,7 +56,7 @@ class Workplace(Place):
         return {path.name: path.read_bytes() for path in (self.folder / RUN).iterdir()}
 
 
-def same(place: Workplace, packed: Packed, said: str, device: str = "cpu", within: float = 1e-4) -> None:
+def same(place: Workplace, packed: Packed, said: str, device: str = "cpu", within: float = 1e-3) -> None:
     """Asserts that what two processes made is what one makes, `within` so much; of the errors, to one image whose
     scores tie."""
     assert said.count("net-0  epoch") == fit.CHECKS, "one process alone reports"
@@ -70,7 +69,7 @@ def same(place: Workplace, packed: Packed, said: str, device: str = "cpu", withi
     for made, wanted in zip(curve, job.module.curve, strict=True):
         for name in wanted:
             slack = 100 / len(packed.labels("val")) if name.endswith("_err") else 0
-            assert made[name] == pytest.approx(wanted[name], rel=0, abs=slack + within), name
+            assert abs(made[name] - wanted[name]) <= slack + within, f"{name}: {made[name]}, not {wanted[name]}"
     weights = load_file(place.folder / RUN / "weights.safetensors")
     for name, tensor in net.state_dict().items():
         torch.testing.assert_close(weights[name], tensor, rtol=0, atol=5e-3)  # one step of AdamW at this rate

@@ -86,6 +86,7 @@ def test_a_net_of_ones_own_has_its_rank_and_the_distance_to_the_next() -> None:
 
 def test_the_same_net_by_two_recipes_is_a_slope() -> None:
     values = {"kind": "single", "protocol": "single_crop", "top1_err_low": 9.0, "top1_err_high": 15.0}
+    values |= {"width": 0.5, "compact": 1}
     rows = [
         values | {"entry": "vgg16", "architecture": "vgg16", "recipe": "modern", "top1_err": 10.0},
         values | {"entry": "vgg16-era", "architecture": "vgg16", "recipe": "era", "top1_err": 14.0},

@@ -39,9 +39,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def parts(whole: Path, tmp_path: Path) -> Path:
-    """Two studies, each of which ran three entries of the whole one and holds nothing of the others."""
-    part(whole, tmp_path / "late", ("resnet50", "googlenet", "bn_inception"))
-    part(whole, tmp_path / "early", ("vgg16", "alexnet", "zfnet"))
+    """Two studies, each of which ran some entries of the whole one and holds nothing of the others."""
+    part(whole, tmp_path / "late", ("resnet50", "googlenet", "bn_inception", "resnet18"))
+    part(whole, tmp_path / "early", ("vgg16", "alexnet", "zfnet", "resnet34", "mobilenet_v1"))
     return tmp_path
 
 
@@ -87,8 +87,8 @@ def test_a_board_grows_by_what_another_study_ran(whole: Path, parts: Path) -> No
 
 def test_what_no_part_ran_is_named(whole: Path, parts: Path) -> None:
     more = study_of(whole).model_dump(exclude_unset=True)
-    more["entries"]["resnet18"] = {}
-    with pytest.raises(StudyError, match=r"^entries\.resnet18: no folder of results has it\. Run it in a study of"):
+    more["entries"]["densenet121"] = {}
+    with pytest.raises(StudyError, match=r"^entries\.densenet121: no folder of results has it\. Run it in a study of"):
         gather(Study.model_validate(more), parts)
     assert not (parts / "history").exists()
 

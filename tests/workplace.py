@@ -72,7 +72,7 @@ def same(place: Workplace, packed: Packed, said: str, device: str = "cpu", withi
             assert abs(made[name] - wanted[name]) <= slack + within, f"{name}: {made[name]}, not {wanted[name]}"
     weights = load_file(place.folder / RUN / "weights.safetensors")
     for name, tensor in net.state_dict().items():
-        torch.testing.assert_close(weights[name], tensor, rtol=0, atol=1.5e-2)  # three steps of AdamW, which rounding may turn
+        torch.testing.assert_close(weights[name], tensor, rtol=0, atol=1.5e-2)  # of AdamW three steps
     record = json.loads((place.folder / RUN / "training.json").read_text())
     assert record["compute"]["devices"] == 2
     assert record["steps"] == job.record["steps"]

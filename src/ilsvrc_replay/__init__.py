@@ -5,7 +5,7 @@ Its rooms, folders and single files; each imports from those before it alone:
 errors, metrics, statistics, files, device, run, search, papers,
 packed, input, layers, nets, models, training, runtime,
 originals, datasets, prepare, evaluation,
-params, recipes, claims, leaderboard, page,
+yaml_text, params, recipes, claims, leaderboard, page,
 tools, commands, cli
 """
 

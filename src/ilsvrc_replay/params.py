@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,18 +23,17 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
 from ilsvrc_replay.datasets import Dataset, UserPath
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.evaluation.protocols import PROTOCOLS
 from ilsvrc_replay.files import read_file
 from ilsvrc_replay.run import NAME, Activation, Compact, Compute, Crop, Net, Recipe, Schedule, Seed, Share, Strict
+from ilsvrc_replay.yaml_text import LARGEST, parse
 
 
 def differ(values: list[Any]) -> list[Any]:
+    """Raises ValueError if a value stands there twice."""
     if twice := next((value for place, value in enumerate(values) if value in values[:place]), None):
         raise ValueError(f"{twice} stands there twice")
     return values
@@ -56,9 +54,7 @@ Protocols = Annotated[list[Protocol], Field(min_length=1), AfterValidator(differ
 Factor = Annotated[Compact, BeforeValidator(no_truth)]
 
 AT_ONCE = 1024  # threads, devices and machines: more are a slip of the pen
-LARGEST, MOST, DEEPEST = 1_000_000, 100_000, 20  # characters of a study, values, and lists and keys in one another
 FEW = 10  # keys that are named all
-HALF = re.compile("[\ud800-\udfff]")  # of a pair of surrogates
 
 
 class EnsembleParams(Strict):
@@ -320,38 +316,6 @@ def load_study(path: Path | str = "params.yaml") -> Study:
         return Study.model_validate(content)
     except ValidationError as error:
         raise StudyError(f"{path}: {explain(error.errors()[0])}") from None
-
-
-def parse(text: str) -> Any:
-    """Read YAML 1.2, as DVC does: 1e-4 is a number.
-
-    Raises StudyError if it is none, and for what a few lines make endless: aliases of aliases, lists in lists.
-    """
-    if len(text) > LARGEST:
-        raise StudyError(f"it has more than {LARGEST:,} characters")
-    yaml, sizes, opened, size = YAML(typ="safe", pure=True), {}, [], 0
-    try:
-        for event in yaml.parse(text):
-            line = f"line {event.start_mark.line + 1}"
-            if isinstance(event, ScalarEvent) and not event.value.isascii() and HALF.search(event.value):
-                raise StudyError(f"{line} holds half of a character, \\ud800 to \\udfff")
-            if isinstance(event, CollectionStartEvent):
-                opened.append((event.anchor, size))
-            elif isinstance(event, CollectionEndEvent):
-                anchor, before = opened.pop()
-                sizes[anchor] = size - before
-            elif isinstance(event, AliasEvent):
-                if event.anchor in dict(opened):
-                    raise StudyError(f"{line}: *{event.anchor} stands within what it stands for")
-                size += sizes.get(event.anchor, 0)
-            size += 1
-            if len(opened) > DEEPEST:
-                raise StudyError(f"{line} is nested too deeply")
-            if size > MOST:
-                raise StudyError(f"{line}: with its aliases it has over {MOST:,} values")
-        return yaml.load(text)
-    except (YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:  # the others: of tags
-        raise StudyError(" ".join(str(error).split())) from None
 
 
 def explain(error: Any) -> str:

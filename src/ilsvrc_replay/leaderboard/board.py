@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, Field, ValidationError
 
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.params import explain
 
 Row = dict[str, Any]
 
@@ -112,8 +113,7 @@ def parse(content: bytes) -> dict[str, Any]:
     try:
         Shape.model_validate(found)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+        raise ValueError(explain(error.errors()[0])) from None
     return found
 
 

@@ -128,6 +128,7 @@ def of_paper(study: Study, name: str, alone: bool = True) -> dict[str, Any]:
 
 
 def stated(paper: Published | None, single: Single | None) -> dict[str, Any]:
+    """A paper's ensemble and one of its single nets as a row's values, with where they stand."""
     headline = paper and paper.headline
     sources = [headline and f"headline: {headline.of}, {headline.table}", single and f"single: {single.table}"]
     return {

@@ -15,7 +15,7 @@ Spec = dict[str, Any]  # a Vega-Lite specification
 class Chart:
     """A section of the page with a chart, by one of the modules in page/charts/."""
 
-    key: str  # the section's id and its word in the page's navigation; the names of its specifications begin with it
+    key: str  # the section's id; the names of its specifications begin with it
     heading: str
     intro: str | None = None
     specs: Mapping[str, Spec]  # by option of the section's switch, the first one shown; "" for a chart without a switch

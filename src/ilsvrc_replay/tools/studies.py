@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import read_file, whole_file
-from ilsvrc_replay.params import LARGEST, load_study
+from ilsvrc_replay.params import load_study
+from ilsvrc_replay.yaml_text import LARGEST
 
 FOLDER = Path("pipelines/studies")
 PARAMS = Path("params.yaml")

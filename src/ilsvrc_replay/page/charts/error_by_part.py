@@ -33,9 +33,9 @@ def chart(results: Results) -> Chart | None:
         specs={"": drawn},
         label="Chart: what crops and ensembles leave of the error. arrow keys go through its points.",
         caption=Markup(
-            "Published: top-5 errors on ImageNet, with the papers’ own crops and ensembles; the errors with one crop of"
-            " AlexNet, VGG-16 and ResNet-50 were measured by others later. Measured here: {measure}"
-            " errors, by the last of this study’s protocols, and an ensemble of each net’s seeds. A net without a"
+            "Published: top-5 errors on ImageNet, with the papers’ own crops and ensembles; some errors with one crop"
+            " were measured later by others, as their tooltips say. Measured here: {measure} errors, by the last of"
+            " this study’s protocols, and an ensemble of each net’s seeds. A net without a"
             " published error with one crop is drawn for this study alone; all numbers are in"
             " <code>results/{study}/parts.csv</code>."
         ).format(measure=measure, study=results.study.study),

@@ -13,7 +13,8 @@ from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.leaderboard import board as boards
 from ilsvrc_replay.leaderboard import wrong_images
 from ilsvrc_replay.leaderboard.board import PARAMS_FILE, RUNS_FILE, parse_object
-from ilsvrc_replay.params import load_study, parse
+from ilsvrc_replay.params import load_study
+from ilsvrc_replay.yaml_text import parse
 
 WORKSPACE = "workspace"
 NO_EXPERIMENTS = ("apply", "celery", "exec", "stash", "temp")  # what else DVC keeps under refs/exps

@@ -26,20 +26,16 @@ def main() -> None:
     alone = predictions.wrong_by_entry(study, PREDICTIONS)
     ensembles, together = predictions.wrong_by_ensemble(study, PREDICTIONS)
     runs = {entry: load_run(TUNING / entry / "run.json") for entry in study.entries}
-    findings = Findings(alone, baseline, lambda entry: [curve(entry, seed) for seed in study.seeds])
+    trained = trained_runs.read(study, RUNS)
+    findings = Findings(alone, baseline, trained.curves_of)
     board = build_board(study, runs, table.rows(study, metrics, ensembles), findings)
     board = board._replace(tuning=tunings.read(study, TUNING))
     results = Path("results") / study.study
     render.write(results, study, runs, board, baseline)
-    trained_runs.write(results, trained_runs.read(study, RUNS))
+    trained_runs.write(results, trained)
     labels = wrong_images.checksum(predictions.labels_tested(study, PREDICTIONS))
     wrong_images.write(results / wrong_images.FILE, WrongImages(labels, alone | together))
     print(f"{results}: {len(board.rows)} rows of {len(names)} runs")
-
-
-def curve(entry: str, seed: int) -> list[dict[str, float]]:
-    rows = files.read_csv(RUNS / run_name(entry, seed) / "curves.csv")
-    return [{key: float(value) for key, value in row.items()} for row in rows]
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ def main() -> None:
 def searched(run: Run) -> None:
     """Train with every value and write what came of it. What is finished is kept in .scratch until all is, so that a
     search that was killed goes on where it was."""
+    from ilsvrc_replay.device import choose_device, processor
     from ilsvrc_replay.packed import packed_data
     from ilsvrc_replay.runtime import checkpoint
     from ilsvrc_replay.training import processes
@@ -39,7 +40,8 @@ def searched(run: Run) -> None:
     packed = packed_data.load(Path("data/packed") / files.read_json(Path("resolved/prepare.json"))["dataset"]["name"])
     packed = packed.redrawn(run.search.seed)
     world = processes.join(run.compute)
-    name, mark = f"{run.entry}.tune", fingerprint(run.model_dump(), packed.meta["sha256"])
+    kind = processor(choose_device(run.compute))
+    name, mark = f"{run.entry}.tune", fingerprint(run.model_dump(), packed.meta["sha256"], kind)
     if world.rank:
         with processes.together(world):
             trials(run, packed, world, checkpoint.following(name, mark, run.compute.engine))

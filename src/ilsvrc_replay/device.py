@@ -31,6 +31,7 @@ def choose_device(compute: Compute) -> torch.device:
     if compute.device == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     torch.backends.cudnn.benchmark = not compute.deterministic
+    torch.backends.cudnn.allow_tf32 = False  # torch's default for convolutions, which is not fp32
     return torch.device("cuda")
 
 

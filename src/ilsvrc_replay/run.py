@@ -15,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ilsvrc_replay.errors import StudyError
 from ilsvrc_replay.files import read_json
 
+# What a run leaves in runs/<run>/, without times or paths, and the columns of its curve, a row for every validation.
+WEIGHTS, CURVE, RECORD = "weights.safetensors", "curves.csv", "training.json"
+CURVE_COLUMNS = ("step", "epoch", "lr", "train_loss", "val_loss", "val_top1_err", "val_top5_err")
+
 NAME = "[a-z0-9][a-z0-9_.-]{0,79}"  # of studies, entries and ensembles: safe in paths and on command lines
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -92,7 +96,7 @@ class Recipe(Strict):
     )
     schedule: Schedule = Field(description="how the learning rate falls")
     batch_size: int = Field(ge=2, description="images of a step, in all processes together")
-    epochs: float = Field(gt=0, description="passes over the training images, also in parts")
+    epochs: float = Field(gt=0, le=100_000, description="passes over the training images, also in parts")
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         description="for every dropout layer; null: as published"
     )

@@ -19,6 +19,7 @@ from ilsvrc_replay.files import sha256
 from ilsvrc_replay.packed.packed_data import Packed
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.resolve import resolve
+from ilsvrc_replay.run import CURVE, WEIGHTS
 from ilsvrc_replay.training import fit, outputs
 
 
@@ -41,7 +42,7 @@ def test_predictions_cover_every_test_image_once(trained: tuple[Study, Path], pa
     assert saved["single_crop"].dtype == np.float32
     np.testing.assert_allclose(saved["single_crop"].sum(1), 1, atol=1e-5)
     assert np.array_equal(saved["labels"], packed.labels("test"))
-    assert saved["weights_sha256"].item() == sha256(folder / outputs.WEIGHTS)
+    assert saved["weights_sha256"].item() == sha256(folder / WEIGHTS)
     wrong = (saved["single_crop"].argmax(1) != saved["labels"]).mean()
     assert metrics["single_crop"]["top1_err"] == pytest.approx(100 * wrong)
     assert metrics["single_crop"]["top1_err"] < 30
@@ -53,7 +54,7 @@ def test_other_images_have_their_own_labels(trained: tuple[Study, Path], packed:
     evaluation = study.evaluation.model_copy(update={"protocols": ["validation_images", "training_images@100"]})
     study = study.model_copy(update={"evaluation": evaluation})
     metrics = evaluate(resolve(study, "net"), packed, folder, tmp_path / "net-0.npz")
-    with (folder / outputs.CURVES).open() as curve:
+    with (folder / CURVE).open() as curve:
         last = list(csv.DictReader(curve))[-1]
     assert metrics["validation_images"]["top1_err"] == float(last["val_top1_err"])
     assert metrics["validation_images"]["images"] == len(packed.labels("val"))
@@ -78,7 +79,7 @@ def test_the_batch_size_changes_no_error_and_the_time_no_byte(
 def test_damaged_and_foreign_weights_are_refused(trained: tuple[Study, Path], packed: Packed, tmp_path: Path) -> None:
     study, folder = trained
     shutil.copytree(folder, tmp_path / "damaged")
-    damaged = tmp_path / "damaged" / outputs.WEIGHTS
+    damaged = tmp_path / "damaged" / WEIGHTS
     damaged.write_bytes(damaged.read_bytes()[:-100])
     wider = study.model_copy(update={"entries": {"net": study.entries["net"].model_copy(update={"width": 0.25})}})
     for run, tested, reason in (

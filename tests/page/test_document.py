@@ -18,9 +18,8 @@ from ilsvrc_replay.page import columns, document, figures, listing, make, result
 from ilsvrc_replay.page.charts import error_by_recipe
 from ilsvrc_replay.page.drawing import spec
 from ilsvrc_replay.params import Study, load_study
-from ilsvrc_replay.run import run_name
+from ilsvrc_replay.run import CURVE, CURVE_COLUMNS, RECORD, run_name
 from ilsvrc_replay.tools import redraw
-from ilsvrc_replay.training.pretrained import HEADER
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,10 +37,10 @@ def test_a_study_without_training_has_a_page_without_training_curves(folder: Pat
     study = Study.model_validate(files.read_json(folder / "params.json"))
     for entry, seed in study.runs:
         run = tmp_path / "runs" / run_name(entry, seed)
-        files.write_json(run / "training.json", {"weights_sha256": "0" * 64})
-        files.write_text(run / "curves.csv", HEADER)
+        files.write_json(run / RECORD, {"weights_sha256": "0" * 64})
+        files.write_text(run / CURVE, files.as_csv([], CURVE_COLUMNS))
     trained_runs.write(folder, trained_runs.read(study, tmp_path / "runs"))
-    assert (folder / "curves.csv").read_text() == f"run,entry,seed,{HEADER}"
+    assert (folder / "curves.csv").read_text() == ",".join(trained_runs.COLUMNS) + "\n"
     board = files.read_json(folder / "leaderboard.json")
     claim = {"claim": "a claim", "verdict": "not judged: one seed", "published": "as published", "source": "a source"}
     board["claims"] = [dict.fromkeys(CLAIM_COLUMNS) | claim]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import make_study
+from pytorch_lightning import Callback
 from safetensors.torch import save
 
 from ilsvrc_replay.errors import StudyError
@@ -15,7 +17,10 @@ from ilsvrc_replay.params import Study
 from ilsvrc_replay.recipes.check import check_callbacks
 from ilsvrc_replay.recipes.resolve import resolve
 from ilsvrc_replay.run import Compute
+from ilsvrc_replay.runtime import checkpoint
 from ilsvrc_replay.training import fit
+from ilsvrc_replay.training.loop import Loop
+from ilsvrc_replay.training.module import Classifier
 
 SOURCE = """
 import torch
@@ -42,6 +47,17 @@ class Noise(Callback):
         self.generator.set_state(state_dict["generator"])
 
 
+class Stop(Callback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_train_start(self, trainer, pl_module):
+        trainer.should_stop = self.step == 0
+
+    def on_train_batch_end(self, trainer, pl_module, *_):
+        trainer.should_stop = pl_module.step == self.step
+
+
 class NoCallback:
     pass
 """
@@ -59,11 +75,13 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def trained(study: Study, packed: Packed, engine: str = "fabric", *callbacks: object) -> tuple[bytes, list, fit.Job]:
+def trained(
+    study: Study, packed: Packed, engine: str = "fabric", *callbacks: Callback, state: dict | None = None
+) -> tuple[bytes, list, fit.Job]:
     run = resolve(study, "net")
     compute = Compute(**run.compute.model_dump() | {"engine": engine})
     job = fit.set_up(run.model_copy(update={"compute": compute}), 0, packed)
-    net = fit.run(job, callbacks)
+    net = fit.run(job, callbacks, state)
     return save({name: tensor.contiguous() for name, tensor in net.state_dict().items()}), job.module.curve, job
 
 
@@ -82,6 +100,39 @@ def test_early_stopping_ends_both_engines_at_the_same_step(packed: Packed) -> No
     curve, other = (trained(make_study("zfnet", **values), packed, engine)[1] for engine in ("fabric", "trainer"))
     assert curve == other
     assert len(curve) == 3, "of five"
+
+
+def test_a_training_killed_as_early_stopping_ends_it_trains_no_further(
+    packed: Packed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    values = {"lr": 1e-9, "epochs": 5.0, "callbacks": {EARLY: {"monitor": "val_top1_err", "patience": 2}}}
+    whole = trained(make_study("zfnet", **values), packed)[:2]
+
+    class KilledAtTheThirdValidation(Callback):
+        def on_validation_end(self, trainer: Loop, pl_module: Classifier) -> None:
+            if len(pl_module.curve) == 3:
+                kept.be_told(signal.SIGTERM, None)
+
+    with pytest.raises(SystemExit), checkpoint.claimed("net-0", "mark") as kept:
+        trained(make_study("zfnet", **values), packed, "fabric", kept, KilledAtTheThirdValidation())
+    with checkpoint.claimed("net-0", "mark") as kept:
+        state = kept.load()
+    assert trained(make_study("zfnet", **values), packed, "fabric", state=state)[:2] == whole
+
+
+def test_a_callback_that_stops_between_validations_has_its_last_step_validated(packed: Packed) -> None:
+    stopped = make_study("zfnet", epochs=4.0, callbacks={"my_callbacks.Stop": {"step": 40}})
+    made = [trained(stopped, packed, engine)[:2] for engine in ("fabric", "trainer")]
+    assert made[0] == made[1]
+    assert [row["step"] for row in made[0][1]] == [34, 40]
+
+
+@pytest.mark.parametrize("engine", ["fabric", "trainer"])
+def test_a_training_without_a_step_is_an_error(packed: Packed, engine: str) -> None:
+    stopped = make_study("zfnet", epochs=4.0, callbacks={"my_callbacks.Stop": {"step": 0}})
+    with pytest.raises(StudyError, match=r"entries\.net\.callbacks: one stopped the training before its first step"):
+        trained(stopped, packed, engine)
 
 
 def test_what_needs_the_trainer_says_so_and_runs_on_it(packed: Packed) -> None:

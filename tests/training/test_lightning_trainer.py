@@ -184,6 +184,10 @@ def test_a_killed_training_goes_on_after_the_last_whole_epoch(
     [
         ({"max_steps": 3}, r"compute\.trainer\.max_steps is not to be set: it follows from the entry's epochs"),
         ({"devices": 2}, r"compute\.trainer\.devices is not to be set: it follows from compute\.devices"),
+        ({"accumulate_grad_batches": 0}, r"compute\.trainer\.accumulate_grad_batches is 0, not a whole number from 1"),
+        ({"accumulate_grad_batches": None}, r"accumulate_grad_batches is None, not a whole number from 1 up"),
+        ({"accumulate_grad_batches": "2"}, r"accumulate_grad_batches is '2', not a whole number from 1 up"),
+        ({"accumulate_grad_batches": True}, r"accumulate_grad_batches is True, not a whole number from 1 up"),
         ({"acumulate_grad_batches": 2}, r"acumulate_grad_batches is no argument of Lightning's Trainer; accumulate"),
     ],
 )

@@ -22,9 +22,7 @@ from ilsvrc_replay.models import input_scale, library_weights, registry
 from ilsvrc_replay.models.counting import count_macs, count_parameters
 from ilsvrc_replay.originals.labelled_images import LabelledFiles
 from ilsvrc_replay.packed.packed_data import Packed
-from ilsvrc_replay.run import Run
-
-WEIGHTS, RECORD = "weights.safetensors", "training.json"
+from ilsvrc_replay.run import RECORD, WEIGHTS, Run
 
 
 def evaluate(

@@ -13,7 +13,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ilsvrc_replay.run import flatten
+from ilsvrc_replay.run import WEIGHTS, flatten
 from ilsvrc_replay.runtime.mlflow_runs import Runs
 from ilsvrc_replay.runtime.scratch import root
 
@@ -100,7 +100,7 @@ def open_study(runs: Runs, account: Account) -> Run:
 
 def weights(account: Account) -> dict[str, str]:
     """The tags of the weights that a training has made, if it has."""
-    path, checksum = f"runs/{account['run']}/weights.safetensors", account["record"].get(SHA256)
+    path, checksum = f"runs/{account['run']}/{WEIGHTS}", account["record"].get(SHA256)
     return {"weights": path, SHA256: checksum} if checksum else {}
 
 

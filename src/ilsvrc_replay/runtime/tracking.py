@@ -22,6 +22,7 @@ from typing import Any
 
 from ilsvrc_replay import files
 from ilsvrc_replay.errors import StudyError
+from ilsvrc_replay.run import CURVE, RECORD
 from ilsvrc_replay.runtime.mlflow_runs import Runs, reason, refusals
 from ilsvrc_replay.runtime.projection import Account, project_study, project_training
 from ilsvrc_replay.runtime.scratch import locked, root, scratch
@@ -57,8 +58,8 @@ def of_training(run: str, record: dict[str, Any], key: str) -> Account:
 def of_files(run: str, tested: bool) -> Account:
     """The account of a finished training by its files; with its test errors, if it has been `tested` since."""
     folder, errors = Path("runs") / run, {}
-    record, at = files.read_json(folder / "training.json"), int((folder / "training.json").stat().st_mtime * 1000)
-    rows = [{name: float(value) for name, value in row.items()} for row in files.read_csv(folder / "curves.csv")]
+    record, at = files.read_json(folder / RECORD), int((folder / RECORD).stat().st_mtime * 1000)
+    rows = [{name: float(value) for name, value in row.items()} for row in files.read_csv(folder / CURVE)]
     curve = [row | {"step": int(row["step"]), "at": at} for row in rows]
     for protocol, measured in (files.read_json(Path("metrics") / f"{run}.json") if tested else {}).items():
         if isinstance(measured, dict):

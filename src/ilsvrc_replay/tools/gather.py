@@ -115,18 +115,18 @@ def write(folder: Path, study: Study, parts: dict[str, Source]) -> None:
     rows = in_order(study, [parts[key[0]].rows[key] | published[key] for key in keys])
     masks = {key: parts[key[0]].wrong.masks[key] for key in keys}
     runs = {entry: source.runs[entry] for entry, source in parts.items()}
-    curves = of_entries(parts, lambda source: source.results.curves)
     weights = [parts[entry].results.weights[run_name(entry, seed)] for entry, seed in study.runs]
+    trained = TrainedRuns(of_entries(parts, lambda source: source.results.curves), weights)
     first = next(iter(parts.values()))
     findings = Findings(
         {key: mask for key, mask in masks.items() if key[1] == "single"},
         first.results.board["baseline"],
-        lambda entry: [[row for row in curves if (row["entry"], row["seed"]) == (entry, seed)] for seed in study.seeds],
+        trained.curves_of,
     )
     board = build_board(study, runs, rows, findings)
     board = board._replace(tuning=of_entries(parts, lambda source: source.results.board["tuning"]))
     render.write(folder, study, runs, board, findings.baseline)
-    trained_runs.write(folder, TrainedRuns(tuple(curves[0]) if curves else trained_runs.NO_CURVES, curves, weights))
+    trained_runs.write(folder, trained)
     wrong_images.write(folder / wrong_images.FILE, WrongImages(first.wrong.labels_sha256, masks))
 
 

@@ -170,14 +170,18 @@ def run(job: Job, callbacks: Sequence[Callback] = (), state: dict[str, Any] | No
         if job.compute.engine == "trainer":
             precision, settings = PRECISIONS[job.compute.precision], (job.interval, job.compute, job.world)
             everyone = [*job.callbacks, *callbacks]
-            return lightning_trainer.train(job.module, job.data, *settings, precision, everyone, state).eval()
-        loop = start(job, callbacks)
-        if state:
-            loop.restore(state)
-            del state
-        check_same_start(loop.global_step, job.world)
-        loop.fit()
-    return job.module.tested.to(device="cpu", memory_format=torch.contiguous_format).eval()
+            net = lightning_trainer.train(job.module, job.data, *settings, precision, everyone, state)
+        else:
+            loop = start(job, callbacks)
+            if state:
+                loop.restore(state)
+                del state
+            check_same_start(loop.global_step, job.world)
+            loop.fit()
+            net = job.module.tested.to(device="cpu", memory_format=torch.contiguous_format)
+    if not job.module.curve:
+        raise StudyError(f"entries.{job.record['entry']}.callbacks: one stopped the training before its first step")
+    return net.eval()
 
 
 def start(job: Job, callbacks: Sequence[Callback] = ()) -> Loop:

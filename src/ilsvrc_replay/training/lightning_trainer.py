@@ -55,6 +55,9 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
             raise StudyError(
                 f"compute.trainer.{name} is no argument of Lightning's Trainer; {', '.join(sorted(known))}"
             )
+    parts = arguments.get("accumulate_grad_batches", 1)
+    if type(parts) is not int or parts < 1:  # True is no number of parts
+        raise StudyError(f"compute.trainer.accumulate_grad_batches is {parts!r}, not a whole number from 1 up")
 
 
 class Gather(Callback):

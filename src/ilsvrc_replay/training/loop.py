@@ -38,7 +38,8 @@ class Metrics(Logger):
 
 
 class Loop:
-    """Trains `module` on `data`, validating after every `interval` steps; callbacks get it as their `trainer`.
+    """Trains `module` on `data`, validating after every `interval` steps, and where a callback stops it; callbacks get
+    it as their `trainer`.
 
     It has what callbacks commonly read of Lightning's, by the same names. A hook that nobody overrides costs nothing.
     """
@@ -151,7 +152,7 @@ class Loop:
         for batch_idx, batch in enumerate(batches, first):
             self.take_step(batch, batch_idx)
             step = self.lightning_module.step
-            if step % self.val_check_interval == 0:
+            if step % self.val_check_interval == 0 or self.should_stop:
                 self.validate()
             if step >= self.max_steps or self.should_stop:
                 return
@@ -194,6 +195,7 @@ class Loop:
             "optimizer_states": [self.optimizer.state_dict()],
             "lr_schedulers": [self.scheduler.state_dict()],
             "precision": self.strategy.precision.state_dict(),  # the scale of losses in fp16
+            "should_stop": self.should_stop,
             "callbacks": {callback.state_key: state for callback in self.callbacks if (state := callback.state_dict())},
         }
         self.call("on_save_checkpoint", checkpoint)
@@ -205,6 +207,7 @@ class Loop:
         self.optimizer.load_state_dict(checkpoint["optimizer_states"][0])
         self.scheduler.load_state_dict(checkpoint["lr_schedulers"][0])
         self.strategy.precision.load_state_dict(checkpoint["precision"])
+        self.should_stop = checkpoint["should_stop"]
         for callback in self.callbacks:
             if callback.state_key in checkpoint["callbacks"]:
                 callback.load_state_dict(checkpoint["callbacks"][callback.state_key])

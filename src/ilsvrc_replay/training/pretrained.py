@@ -16,11 +16,9 @@ from ilsvrc_replay.models import library_weights, registry
 from ilsvrc_replay.models.counting import count_macs, count_parameters
 from ilsvrc_replay.models.library_weights import LibraryWeights
 from ilsvrc_replay.packed.packed_data import Packed
-from ilsvrc_replay.run import Run
-from ilsvrc_replay.training.outputs import CURVES, RECORD, WEIGHTS
+from ilsvrc_replay.run import CURVE, CURVE_COLUMNS, RECORD, WEIGHTS, Run
 
 PROBE = 5  # seconds to wait for the publisher's first word
-HEADER = "step,epoch,lr,train_loss,val_loss,val_top1_err,val_top5_err\n"
 
 
 def set_up(run: Run, seed: int, packed: Packed) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -58,7 +56,7 @@ def write(folder: Path, weights: dict[str, Tensor], record: dict[str, Any]) -> d
     """Write the three files of a run into `folder`, the curve without a row; returns the full record."""
     with files.whole_file(folder / WEIGHTS) as partial:
         partial.write_bytes(save(weights))
-    files.write_text(folder / CURVES, HEADER)
+    files.write_text(folder / CURVE, files.as_csv([], CURVE_COLUMNS))
     record = {**record, "weights_sha256": files.sha256(folder / WEIGHTS)}
     files.write_json(folder / RECORD, record)
     return record

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -145,7 +146,7 @@ def test_a_state_of_other_parameters_is_never_taken_up(
     seen = Steps()
     assert train(changed, packed, tmp_path / "killed", seen) == whole
     assert seen.first == 0
-    assert not stale.exists()
+    assert stale.exists(), "for when its parameters come back"
 
 
 def test_the_fingerprint_changes_with_the_sources_that_the_stage_depends_on(
@@ -195,6 +196,28 @@ def test_two_processes_cannot_train_the_same_run(study: Make) -> None:
             pass
         with pytest.raises(StudyError, match="another process"), checkpoint.claimed("net-0", "a"):
             pass
+
+
+def test_a_training_goes_on_after_another_study_had_a_run_of_its_name(
+    study: Make, packed: Packed, tmp_path: Path, scratch: Path
+) -> None:
+    long, seen = study("alexnet", epochs=0.3), Steps()
+    whole = train(long, packed, tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(long, packed, tmp_path / "killed", KillAt(6))
+    with pytest.raises(Killed):
+        train(study("alexnet", epochs=0.3, lr=0.002), packed, tmp_path / "other", KillAt(2))
+    train(study("alexnet", epochs=0.1), packed, tmp_path / "other")
+    assert train(long, packed, tmp_path / "killed", seen) == whole
+    assert seen.first == 6
+
+
+def test_few_states_of_other_settings_are_kept(scratch: Path) -> None:
+    for number in range(6):
+        with suppress(Killed), checkpoint.claimed("net-0", f"{number}"):
+            os.utime(scratch / f"{number}", (number, number))
+            raise Killed
+    assert sorted(path.name for path in scratch.iterdir() if path.is_dir()) == ["2", "3", "4", "5"]
 
 
 def test_keeping_takes_a_small_share_of_the_time(

@@ -36,6 +36,7 @@ from ilsvrc_replay.training.module import Classifier
 AT_INTERVALS, WITHIN = 10, 300  # seconds since the last state after which one is kept: between intervals, within one
 SHARE = 0.01  # of the training's time that keeping may take
 EVERY = "REPLAY_KEEP_SECONDS"  # an environment variable in place of both; it changes no result
+OTHERS = 3  # states of a run with other fingerprints that stay, for when their parameters or study come back
 
 
 class Checkpoint(Callback):
@@ -175,14 +176,15 @@ def pause(between_intervals: bool) -> float:
 def claimed(run: str, name: str, engine: str = "fabric") -> Iterator[Checkpoint]:
     """A Checkpoint of the run with the fingerprint `name` while the block lasts, removed if the block ends well.
 
-    States of the same run with another fingerprint are removed, unless a process is training by them. Raises StudyError
-    if another process is training this very run.
+    Of the same run's states with other fingerprints the latest OTHERS stay, and those that a process is training by.
+    Raises StudyError if another process is training this very run.
     """
     folder = scratch("runs") / run
     refusal = f"{run} is being trained by another process: wait for it, or stop it"
     with ExitStack() as held:
         with locked(folder / "lock"):
-            for other in [path for path in folder.iterdir() if path.is_dir() and path.name != name]:
+            others = [path for path in folder.iterdir() if path.is_dir() and path.name != name]
+            for other in sorted(others, key=lambda path: path.stat().st_mtime)[:-OTHERS]:
                 remove(other)
             held.enter_context(locked(folder / name / "lock", refusal))
         yield (Checkpoint if engine == "fabric" else EpochCheckpoint)(folder / name)

@@ -38,7 +38,7 @@ def test_every_tuned_net_has_a_panel(tmp_path: Path) -> None:
         ("0.001", "chosen"),
         ("0.002", "diverged"),
     ]
-    assert "At the edge of the search, so that a better value may lie outside: vgg16 (0.001)." in drawn.intro
+    assert "At the edge of the search, so that a better value may lie outside: VGG-16 at 0.001." in drawn.intro
     figures.write(tmp_path, {"tuning": drawn.figures["tuning"]})
     svg = (tmp_path / "tuning.svg").read_text()
     assert ">alexnet<" in svg

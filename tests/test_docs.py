@@ -100,6 +100,19 @@ def test_the_readmes_steps_are_those_of_results() -> None:
         assert cells["verdict"] == step["verdict"]
 
 
+def test_the_speeds_are_those_of_results() -> None:
+    page = SAID[ROOT / "docs/reference/speed.md"]
+    for cells, row in zip(rows(page, "net"), results("bench", "quick.csv"), strict=True):
+        assert list(cells.values()) == [
+            f"`{row['entry']}`",
+            f"{float(row['loop_images_per_s']):,.0f}",
+            f"{float(row['loop_share']):.0%}".replace("%", " %"),
+            f"{float(row['project_images_per_s']):,.0f}",
+            *percent(row["times_torchvision"], row["times_timm"]),
+        ]
+        assert (row["image_size"], row["precision"], row["cpu"]) == ("32", "fp32", "AMD EPYC")
+
+
 def test_the_measured_claims_are_those_of_results() -> None:
     shown = rows(SAID[ROOT / "docs/explanation/verdicts.md"], "verdict")
     claims = [*results("claims", "measured.csv"), *results("claims-vgg", "measured.csv")]

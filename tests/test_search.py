@@ -83,9 +83,11 @@ def test_the_board_says_what_was_tried(study: Callable[..., Study], run: Run) ->
     found = search.choose(rows(run, 10.0, 20.0, 30.0)) + [
         row | {"entry": "other"} for row in search.choose(rows(run, 30.0, 20.0, 40.0))
     ]
-    assert tunings.sentences(found, study()) == [
+    both = study()
+    both = both.model_copy(update={"entries": both.entries | {"other": both.entries["net"]}})
+    assert tunings.sentences(found, both) == [
         "Tuned on validation images, each value for 30% of the entry's epochs with seed 1000: net, other: lr of 0.001,"
         " 0.002, 0.004.",
-        "At the edge of the search, so that a better value may lie outside: net (0.001).",
+        "At the edge of the search, so that a better value may lie outside: net at 0.001.",
     ]
     assert tunings.sentences([], study()) == []

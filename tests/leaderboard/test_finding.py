@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ilsvrc_replay.leaderboard import finding, steps
+from ilsvrc_replay.leaderboard import finding, steps, wrong_images
 from ilsvrc_replay.leaderboard.board import Board
 from ilsvrc_replay.leaderboard.parts import HERE, PUBLISHED, parts
+from ilsvrc_replay.page import results
 from ilsvrc_replay.params import Study, load_study
 
 ROOT = Path(__file__).parents[2]
@@ -49,18 +50,18 @@ FALLING = {"alexnet": 0.8, "zfnet": 0.75, "vgg16": 0.7, "googlenet": 0.65, "bn_i
 
 def test_a_history_that_falls_at_every_step(study: Study) -> None:
     fall, resolved, order = found(study, FALLING)
-    assert fall.startswith("From alexnet to resnet50 the error falls by 37 %: from 80.")
+    assert fall.startswith("From AlexNet to ResNet-50 the error falls by 37 %: from 80.")
     assert "% top-1, and from 4" in fall
-    assert resolved.startswith("All 5 steps of the history are resolved: 5 as in history. The largest fall is bn_incep")
+    assert resolved.startswith("All 5 steps of the history are resolved: 5 as in history. The largest fall is BN-Incep")
     assert "10." in resolved
     assert order.startswith("The order of the 6 single nets resembles their papers', which may be chance: ")
 
 
 def test_a_reversed_step_is_named(study: Study) -> None:
     _, resolved, papers, _ = found(study, FALLING | {"googlenet": 0.85})
-    assert "4 as in history, vgg16 to googlenet reversed." in resolved
+    assert "4 as in history, VGG-16 to GoogLeNet reversed." in resolved
     assert papers == (
-        "For vgg16 to googlenet the papers point both ways: the ensembles of the challenge fell, the single nets rose"
+        "For VGG-16 to GoogLeNet the papers point both ways: the ensembles of the challenge fell, the single nets rose"
         " from 7.5 to 10.07 % top-5, each tested as its paper did."
     )
     assert len(found(study, FALLING | {"zfnet": 0.85})) == 3, "ZFNet's single net errs less than AlexNet's, too"
@@ -68,7 +69,7 @@ def test_a_reversed_step_is_named(study: Study) -> None:
 
 def test_nets_alike_show_no_change(study: Study) -> None:
     fall, resolved, *_ = found(study, dict.fromkeys(FALLING, 0.7))
-    assert fall.startswith("From alexnet to resnet50 the error does not change measurably:")
+    assert fall.startswith("From AlexNet to ResNet-50 the error does not change measurably:")
     assert resolved == "No step of the history is resolved, of 5 judged."
 
 
@@ -81,7 +82,7 @@ def test_one_seed_judges_nothing(study: Study) -> None:
 def test_nothing_is_said_of_a_fall_from_a_net_that_did_not_train(study: Study) -> None:
     first, *_ = found(study, FALLING | {"alexnet": 0.96})
     assert first.startswith("4 of 5 steps of the history are resolved: 4 as in history. The largest fall is ")
-    assert "alexnet" not in first
+    assert "AlexNet" not in first
 
 
 def test_pairs_of_ones_own_are_comparisons(study: Study) -> None:
@@ -127,18 +128,19 @@ def test_a_net_without_any_error_has_no_share_to_tell(study: Study) -> None:
     rows = [row("alexnet", 0.0), row("alexnet", 0.0, protocol="ten_crop"), row("alexnet", 0.0, "ensemble")]
     assert finding.cards(Board(rows, [], [], [], parts(study, rows, "top1_err")), "single_crop") == []
     rise, *_ = found(study, FALLING | {"alexnet": -0.1})
-    assert rise.startswith("From alexnet to resnet50 the error rises: from 0.00 to 5")
+    assert rise.startswith("From AlexNet to ResNet-50 the error rises: from 0.00 to 5")
 
 
 def test_the_largest_step_is_a_resolved_fall(study: Study) -> None:
     wrong = masks(FALLING)
     judged = steps.settle(study, steps.steps(study, "single_crop", wrong, BASELINE))
-    (card,) = finding.cards(Board([], judged, [], []), "single_crop")
+    rows = [row(name, error) for name, error in FALLING.items()]
+    (card,) = finding.cards(Board(rows, judged, [], []), "single_crop")
     assert card["figure"].startswith("−10.")
-    assert card["text"].startswith("bn_inception to resnet50: 6")
+    assert card["text"].startswith("BN-Inception to ResNet-50: 6")
     assert "In the papers, top-5 of one net: 7.82 to 6.71 %." in card["text"]
     unresolved = [step | {"verdict": "not resolved"} for step in judged]
-    assert finding.cards(Board([], unresolved, [], []), "single_crop") == []
+    assert finding.cards(Board(rows, unresolved, [], []), "single_crop") == []
 
 
 @pytest.mark.parametrize(("chance", "measure"), [(90.0, "top1_err"), (99.5, "top5_err"), (98.0, "top5_err")])
@@ -151,3 +153,14 @@ def test_the_claims_stand_by_their_verdicts() -> None:
     claims = [{"claim": f"Claim {number}.", "verdict": verdict} for number, verdict in enumerate(verdicts)]
     assert finding.of_claims(claims) == ["Seen: Claim 1; Claim 3.", "Not seen: Claim 0.", "Not judged: Claim 2."]
     assert finding.of_claims([]) == []
+
+
+@pytest.mark.parametrize("name", ["history", "quick", "claims", "claims-vgg"])
+def test_the_findings_in_git_are_what_their_boards_give(name: str) -> None:
+    folder = ROOT / "results" / name
+    read = results.read(folder)
+    board = Board(**{key: read.board[key] for key in Board._fields})
+    masks = wrong_images.read((folder / wrong_images.FILE).read_bytes()).masks
+    wrong = {entry: mask for (entry, *kind), mask in masks.items() if kind == ["single", "single_crop"]}
+    assert finding.sentences(read.study, board, wrong, "single_crop") == board.finding
+    assert finding.cards(board, "single_crop") == board.cards

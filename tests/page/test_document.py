@@ -14,8 +14,8 @@ from ilsvrc_replay.leaderboard import trained_runs
 from ilsvrc_replay.leaderboard.board import CLAIM_COLUMNS
 from ilsvrc_replay.leaderboard.steps import LOWER
 from ilsvrc_replay.leaderboard.tunings import is_chosen
-from ilsvrc_replay.page import columns, document, figures, listing, make, results, searches
-from ilsvrc_replay.page.charts import error_by_recipe
+from ilsvrc_replay.page import columns, document, figures, listing, make, results, searches, sketch
+from ilsvrc_replay.page.charts import error_by_recipe, training_curves
 from ilsvrc_replay.page.drawing import spec
 from ilsvrc_replay.params import Study, load_study
 from ilsvrc_replay.run import CURVE, CURVE_COLUMNS, RECORD, run_name
@@ -129,6 +129,29 @@ def test_the_list_names_each_study_with_its_question_and_finding(folder: Path) -
     assert found.study.question in page
     assert "10,000 test images of fashion-mnist" in page
     assert page.count('<th scope="row">') == len(claims)
+    chain = ("alexnet", "zfnet", "vgg16", "googlenet", "bn_inception", "resnet50")
+    errors = {row["entry"]: row["top1_err"] for row in found.rows if row["kind"] == "single"}
+    dots = sketch.sketch(found)
+    assert [dot.error for dot in dots] == [errors[entry] for entry in chain]
+    assert sorted(dots, key=lambda dot: dot.y) == sorted(dots, key=lambda dot: -dot.error)
+    assert all(0 < dot.high <= dot.y <= dot.low < sketch.HEIGHT for dot in dots)
+    assert f"<title>BN-Inception: {errors['bn_inception']:.2f} %</title>" in page
+
+
+def test_the_list_counts_what_claims_a_study_saw() -> None:
+    found = results.read(ROOT / "results/claims")
+    assert sketch.sketch(found) == []
+    page = listing.render([found], [], [])
+    assert '<span class="badge not-seen">3 not seen</span> <span class="badge seen">1 seen</span>' in page
+
+
+def test_all_nets_train_on_one_axis() -> None:
+    found = results.read(ROOT / "results/claims")
+    errors = [row["val_top1_err"] for row in found.curves]
+    for entry in ("resnet18", "googlenet-no-auxiliaries"):
+        drawn = spec(training_curves.draw(found.curves, entry), "")
+        for layer in drawn["layer"]:
+            assert layer["encoding"]["y"]["scale"]["domain"] == [min(errors), max(errors)]
 
 
 def test_the_list_shows_what_a_search_has_tried() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 
 from ilsvrc_replay import files
 from ilsvrc_replay.page.charts import error_by_year
-from ilsvrc_replay.page.charts.error_by_year import HEADLINE, PAPER, TODAY, View
+from ilsvrc_replay.page.charts.error_by_year import View
+from ilsvrc_replay.page.points_by_year import HEADLINE, PAPER, TODAY
 from ilsvrc_replay.page.results import Results
 from ilsvrc_replay.params import load_study
 
@@ -72,6 +74,15 @@ def test_top_5_is_measured_only_where_there_are_classes_enough(board: dict[str, 
     many = with_classes(board, 200)
     assert [view.key for view in views(many)] == ["top5", "relative", "top1"]
     assert [point["err"] for point in points(many, "top5", None)] == [row["top5_err"] for row in many["rows"]]
+
+
+def test_equal_ratios_are_told_of_only_where_the_axis_shows_them(board: dict[str, Any]) -> None:
+    many = with_classes(board, 200)
+    perfect = many | {"rows": [row | {"top5_err": 0.0} for row in many["rows"]]}
+    for content, kind in ((many, "log"), (perfect, "linear")):
+        chart = error_by_year.chart(results(content))
+        assert f'"type": "{kind}"' in json.dumps(chart.specs["top5"])
+        assert ("equal ratios" in chart.notes["top5"]) == (kind == "log")
 
 
 def test_a_study_without_history_still_has_its_curve(board: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ def test_every_tuned_net_has_a_panel(tmp_path: Path) -> None:
     results = Results(study, board, [], {f"{entry}-{seed}": {"sha256": "0" * 64} for entry, seed in study.runs})
     drawn = error_by_rate.chart(results)
     assert drawn.panels == ("alexnet", "vgg16")
-    points = drawn.specs[""]["data"]["values"]
+    (points,) = drawn.specs[""]["datasets"].values()
     assert [(point["value"], point["outcome"]) for point in points] == [
         ("0.001", "not chosen"),
         ("0.002", "chosen"),
@@ -38,7 +38,7 @@ def test_every_tuned_net_has_a_panel(tmp_path: Path) -> None:
         ("0.001", "chosen"),
         ("0.002", "diverged"),
     ]
-    assert "At the edge of the search, so that a better value may lie outside: vgg16 (0.001)." in drawn.intro
+    assert "At the edge of the search, so that a better value may lie outside: VGG-16 at 0.001." in drawn.intro
     figures.write(tmp_path, {"tuning": drawn.figures["tuning"]})
     svg = (tmp_path / "tuning.svg").read_text()
     assert ">alexnet<" in svg

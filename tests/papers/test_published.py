@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from ilsvrc_replay.nets import families
-from ilsvrc_replay.papers.published import published
+from ilsvrc_replay.papers.published import in_prose, published
 
 
 def test_every_architecture_has_its_published_record_and_no_other_net_has() -> None:
@@ -23,3 +23,11 @@ def test_the_famous_line_is_there() -> None:
 def test_nets_stand_in_order_of_year() -> None:
     years = [record.year for record in published().values()]
     assert years == sorted(years)
+
+
+def test_prose_calls_a_net_by_its_name() -> None:
+    assert in_prose("resnet50", "resnet50") == "ResNet-50"
+    assert in_prose("googlenet-no-auxiliaries", "googlenet") == "GoogLeNet (no auxiliaries)"
+    assert in_prose("mine", "resnet50") == "mine"
+    assert in_prose("convnext", "timm/convnext_atto") == "convnext"
+    assert in_prose("pair", None) == "pair"

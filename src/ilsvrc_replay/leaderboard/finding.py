@@ -14,6 +14,7 @@ from ilsvrc_replay.leaderboard.floors import classes_of
 from ilsvrc_replay.leaderboard.judgement import NOT_JUDGED, NOT_RESOLVED, NOT_SEEN, OPPOSITE, SEEN
 from ilsvrc_replay.leaderboard.parts import HERE, PUBLISHED
 from ilsvrc_replay.leaderboard.steps import AS_IN_HISTORY, HIGHER, LOWER, NOT_TRAINED, REVERSED
+from ilsvrc_replay.papers.published import in_prose
 from ilsvrc_replay.params import Study
 from ilsvrc_replay.statistics.comparisons import LEVEL
 
@@ -32,18 +33,28 @@ def sentences(study: Study, board: Board, wrong: Mapping[str, np.ndarray], proto
 
     `wrong`: by entry, the images that each seed has wrong by top-1, masks (S, N).
     """
-    steps = [step for step in board.steps if step["protocol"] == protocol]
+    steps, names = steps_by(board, protocol), names_of(board.rows)
     order = next((order for order in board.orders if order["protocol"] == protocol), None)
     found = []
     if study.steps is None and len(steps) > 1 and all(trained(step) for step in (steps[0], steps[-1])):
         errors = {row["entry"]: row for row in board.rows if row["kind"] == "single" and row["protocol"] == protocol}
-        found.append(fall(steps[0]["before"], steps[-1]["after"], errors, wrong))
+        found.append(fall(steps[0]["before"], steps[-1]["after"], errors, wrong, names))
     if steps:
-        found.append(of_steps(steps, *(HISTORY if study.steps is None else ("comparison", "comparisons"))))
-        found += [of_reversed(step) for step in steps if step["verdict"] == REVERSED and rose_alone(step)]
+        found.append(of_steps(steps, names, *(HISTORY if study.steps is None else ("comparison", "comparisons"))))
+        found += [of_reversed(step, names) for step in steps if step["verdict"] == REVERSED and rose_alone(step)]
     if order:
         found.append(of_order(order))
     return found + of_claims(board.claims)
+
+
+def steps_by(board: Board, protocol: str) -> list[Row]:
+    """The steps as they were judged by `protocol`."""
+    return [step for step in board.steps if step["protocol"] == protocol]
+
+
+def names_of(rows: Sequence[Row]) -> dict[str, str]:
+    """What prose calls the nets of a board, by entry."""
+    return {row["entry"]: in_prose(row["entry"], row["architecture"]) for row in rows if row["kind"] == "single"}
 
 
 def of_claims(claims: Sequence[Row]) -> list[str]:
@@ -61,24 +72,27 @@ def trained(step: Row) -> bool:
     return not step["verdict"].endswith(NOT_TRAINED)
 
 
-def fall(first: str, last: str, errors: Mapping[str, Row], wrong: Mapping[str, np.ndarray]) -> str:
+def fall(
+    first: str, last: str, errors: Mapping[str, Row], wrong: Mapping[str, np.ndarray], names: Mapping[str, str]
+) -> str:
     """How the error changed from the first net of the history to the last one."""
     before, after = errors[first], errors[last]
     p = judgement.measure(wrong[first], wrong[last])["p"]
     numbers = f"from {before['top1_err']:.2f} to {after['top1_err']:.2f} % top-1"
     if before["top5_err"] >= 1:
         numbers += f", and from {before['top5_err']:.2f} to {after['top5_err']:.2f} % top-5"
+    error = f"From {names[first]} to {names[last]} the error"
     if p is None:
-        return f"From {first} to {last} the error goes {numbers}; with so few seeds that is not judged."
+        return f"{error} goes {numbers}; with so few seeds that is not judged."
     if p >= LEVEL:
-        return f"From {first} to {last} the error does not change measurably: {numbers}."
+        return f"{error} does not change measurably: {numbers}."
     if not before["top1_err"]:
-        return f"From {first} to {last} the error rises: {numbers}."
+        return f"{error} rises: {numbers}."
     by = after["top1_err"] / before["top1_err"] - 1
-    return f"From {first} to {last} the error {'falls' if by < 0 else 'rises'} by {percent(abs(by))}: {numbers}."
+    return f"{error} {'falls' if by < 0 else 'rises'} by {percent(abs(by))}: {numbers}."
 
 
-def of_steps(steps: list[Row], noun: str, many: str) -> str:
+def of_steps(steps: list[Row], names: Mapping[str, str], noun: str, many: str) -> str:
     """How many steps are resolved, which of them otherwise than in history, and the largest."""
     judged = [step for step in steps if judgement.is_judged(step["verdict"])]
     if not judged:
@@ -87,7 +101,7 @@ def of_steps(steps: list[Row], noun: str, many: str) -> str:
     resolved = [step for step in judged if step["verdict"] != NOT_RESOLVED]
     if not resolved:
         return f"No {noun} is resolved, of {len(judged)} judged."
-    rose = [named(step) for step in resolved if step["verdict"] in (REVERSED, HIGHER)]
+    rose = [named(step, names) for step in resolved if step["verdict"] in (REVERSED, HIGHER)]
     fell = len(resolved) - len(rose)
     verb = "is" if len(resolved) == 1 else "are"
     count = "All" if len(resolved) == len(steps) else f"{len(resolved)} of"
@@ -95,7 +109,7 @@ def of_steps(steps: list[Row], noun: str, many: str) -> str:
     down, up = ("as in history", "reversed") if noun == HISTORY[0] else ("lower", "higher")
     found = [f"{fell} {down}"] * bool(fell) + [f"{' and '.join(rose)} {up}"] * bool(rose)
     largest = min(resolved, key=lambda step: step["change"])
-    most = f" The largest fall is {named(largest)}, {-largest['change']:.1f} points." if fell else ""
+    most = f" The largest fall is {named(largest, names)}, {-largest['change']:.1f} points." if fell else ""
     return f"{subject} {verb} resolved: {', '.join(found)}.{most}"
 
 
@@ -105,11 +119,11 @@ def rose_alone(step: Row) -> bool:
     return None not in (before, after) and after > before
 
 
-def of_reversed(step: Row) -> str:
+def of_reversed(step: Row, names: Mapping[str, str]) -> str:
     """What the papers say of a step that came out reversed, where they do not agree with one another either."""
     return (
-        f"For {named(step)} the papers point both ways: the ensembles of the challenge fell, the single nets rose from"
-        f" {step['before_published']:g} to {step['after_published']:g} % top-5, each tested as its paper did."
+        f"For {named(step, names)} the papers point both ways: the ensembles of the challenge fell, the single nets"
+        f" rose from {step['before_published']:g} to {step['after_published']:g} % top-5, each tested as its paper did."
     )
 
 
@@ -127,8 +141,8 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def named(step: Row) -> str:
-    return f"{step['before']} to {step['after']}"
+def named(step: Row, names: Mapping[str, str]) -> str:
+    return f"{names[step['before']]} to {names[step['after']]}"
 
 
 def cards(board: Board, protocol: str) -> list[Row]:
@@ -136,18 +150,18 @@ def cards(board: Board, protocol: str) -> list[Row]:
 
     A card has `title`, `figure` and `text`.
     """
-    steps = [step for step in board.steps if step["protocol"] == protocol]
-    return [card for card in (largest_step(steps), moved(board.parts), of_recipe(board.rows, protocol)) if card]
+    step = largest_step(steps_by(board, protocol), names_of(board.rows))
+    return [card for card in (step, moved(board.parts), of_recipe(board.rows, protocol)) if card]
 
 
-def largest_step(steps: list[Row]) -> Row | None:
+def largest_step(steps: list[Row], names: Mapping[str, str]) -> Row | None:
     """The step with the largest fall that is resolved."""
     fallen = [step for step in steps if step["verdict"] in (AS_IN_HISTORY, LOWER)]
     if not fallen:
         return None
     step = min(fallen, key=lambda step: step["change"])
     published = step["before_published"], step["after_published"]
-    text = f"{named(step)}: {step['before_top1_err']:.2f} to {step['after_top1_err']:.2f} % top-1 error."
+    text = f"{named(step, names)}: {step['before_top1_err']:.2f} to {step['after_top1_err']:.2f} % top-1 error."
     if all(published):
         text += f" In the papers, top-5 of one net: {published[0]:g} to {published[1]:g} %."
     return {"title": "The largest step", "figure": f"−{-step['change']:.1f} points", "text": text}

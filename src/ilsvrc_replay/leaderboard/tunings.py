@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ilsvrc_replay import files, search
 from ilsvrc_replay.leaderboard.board import Row
+from ilsvrc_replay.papers.published import in_prose
 from ilsvrc_replay.params import Study
 
 WORDS = ("entry", "key", "outcome")  # of the columns; all others are numbers
@@ -44,11 +45,12 @@ def sentences(rows: Sequence[Row], study: Study) -> list[str]:
     """How the entries' values were chosen, and which choices lie at the edge of what was tried."""
     if not rows:
         return []
+    names = {entry: in_prose(entry, study.entry(entry).architecture or entry) for entry in study.entries}
     grids: dict[str, list[str]] = {}
     for entry, tried in of_entry(rows).items():
         grid = f"{tried[0]['key']} of {', '.join(format(row['value'], 'g') for row in tried)}"
-        grids.setdefault(grid, []).append(entry)
-    edges = [f"{row['entry']} ({row['value']:g})" for row in rows if row["outcome"] == search.AT_EDGE]
+        grids.setdefault(grid, []).append(names[entry])
+    edges = [f"{names[row['entry']]} at {row['value']:g}" for row in rows if row["outcome"] == search.AT_EDGE]
     lines = [
         f"Tuned on validation images, each value for {study.tuning.share:.0%} of the entry's epochs with seed"
         f" {study.tuning.seed}: " + "; ".join(f"{', '.join(entries)}: {grid}" for grid, entries in grids.items()) + "."

@@ -60,7 +60,7 @@ def wide(chart: alt.LayerChart, height: int) -> alt.LayerChart:
     return chart.properties(width="container", height=height)
 
 
-def table(rows: list[Row]) -> alt.Data:
+def table(rows: list[Row]) -> alt.InlineData:
     """Rows as a chart reads them: numbers to six digits, None left out."""
     kept = [
         {
@@ -70,7 +70,7 @@ def table(rows: list[Row]) -> alt.Data:
         }
         for row in rows
     ]
-    return alt.Data(values=kept)
+    return alt.InlineData(values=kept)  # altair writes equal ones once for all layers
 
 
 def of_protocol(protocol: str) -> tuple[alt.Parameter, str]:

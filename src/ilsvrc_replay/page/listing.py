@@ -7,6 +7,7 @@ from collections import Counter
 from ilsvrc_replay.leaderboard.board import Row
 from ilsvrc_replay.leaderboard.floors import images_of
 from ilsvrc_replay.leaderboard.tunings import is_chosen
+from ilsvrc_replay.page import sketch
 from ilsvrc_replay.page.document import HERE, templates
 from ilsvrc_replay.page.results import Results
 from ilsvrc_replay.page.searches import StudySearch
@@ -23,12 +24,16 @@ def render(studies: list[Results], searches: list[StudySearch], claims: list[Row
                     "name": results.study.study,
                     "question": results.study.question,
                     "finding": results.board["finding"],
+                    "sketch": sketch.sketch(results),
+                    "verdicts": Counter(claim["verdict"].partition(":")[0] for claim in results.board["claims"]),
                     "measured_on": f"{images_of(results.rows)} of {results.study.dataset.name}",
                     "nets": len(results.study.entries),
                     "seeds": len(results.study.seeds),
                 }
                 for results in studies
             ],
+            width=sketch.WIDTH,
+            height=sketch.HEIGHT,
             searches=searches,
             is_chosen=is_chosen,
             claims=claims,

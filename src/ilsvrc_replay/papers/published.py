@@ -48,8 +48,9 @@ class Single(FrozenModel):
 
 class Published(FrozenModel):
     """What was published about one net; `differs` says where the net built here departs from its paper; `others` are
-    further errors of one net, by other protocols or papers."""
+    further errors of one net, by other protocols or papers. Prose calls the net by its `name`."""
 
+    name: str
     year: int
     title: str
     stated: Stated | None = None
@@ -67,6 +68,17 @@ def find(architecture: str, activation: str = "relu") -> Published | None:
 def paper_name(architecture: str) -> str:
     """The name that a net of a library has here: `timm/resnet50.tv_in1k` is `resnet50`."""
     return architecture.rpartition("/")[2].partition(".")[0]
+
+
+def in_prose(entry: str, architecture: str | None) -> str:
+    """What prose calls an entry: `resnet50` is ResNet-50, `resnet50-modern` ResNet-50 (modern); one that is not called
+    by its net keeps its name."""
+    record, net = find(architecture or ""), paper_name(architecture or "")
+    if record and entry == net:
+        return record.name
+    if record and entry.startswith(f"{net}-"):
+        return f"{record.name} ({entry.removeprefix(f'{net}-').replace('-', ' ')})"
+    return entry
 
 
 @cache

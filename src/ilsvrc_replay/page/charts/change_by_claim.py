@@ -22,9 +22,9 @@ LOOKS = {
     PUBLISHED: (BLUE, "diamond"),
 }
 ARROWS = ("→", "←")  # beside a bound: to which side it is open
-UNITS = {  # the switch, the axis, and where no difference lies
-    "points": ("the error", "points of error in favour of the claim", 0.0),
-    "times": ("steps to an error", "times as many steps, in favour of the claim", 1.0),
+UNITS = {  # the switch, the axis in lines that a phone has room for, and where no difference lies
+    "points": ("the error", ["points of error", "in favour of the claim"], 0.0),
+    "times": ("steps to an error", ["times as many steps,", "in favour of the claim"], 1.0),
 }
 
 

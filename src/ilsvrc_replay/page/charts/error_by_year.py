@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import altair as alt
 from markupsafe import Markup
@@ -16,13 +15,22 @@ from ilsvrc_replay.leaderboard.floors import images_of
 from ilsvrc_replay.page.chart import Chart
 from ilsvrc_replay.page.drawing import BLUE, GREEN, INK, RUST, VERMILLION, names, of_protocol, spec, table, wide
 from ilsvrc_replay.page.label_placement import HEIGHT, SIZES, Rectangle, along, around, attach
+from ilsvrc_replay.page.points_by_year import (
+    HEADLINE,
+    PAPER,
+    TODAY,
+    headlines,
+    measured,
+    papers,
+    positions,
+    rules,
+    series_here,
+    todays,
+)
 from ilsvrc_replay.page.results import Results
 from ilsvrc_replay.papers.challenge import challenge
-from ilsvrc_replay.papers.maintained import maintained
-from ilsvrc_replay.papers.published import find, paper_name, published
+from ilsvrc_replay.papers.published import in_prose
 
-HEADLINE, PAPER = "published headline: ensemble, hidden test set", "published, one net, validation set"
-TODAY = "torchvision's weights today, one net, validation set"
 TICKS = [0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100]  # of a logarithmic axis
 
 
@@ -56,13 +64,13 @@ def chart(results: Results) -> Chart | None:
     """None for a study that has nothing to say on the history."""
     if not results.study.of_history:
         return None
-    shown = views(results)
+    found = [curve(results, view) for view in views(results)]
+    shown = [each.view for each in found]
     specs = {
-        view.key: spec(
-            draw(curve(results, view), results.rows, results.protocol),
-            f"Error of the nets over the years: {view.axis}",
+        each.view.key: spec(
+            draw(each, results.rows, results.protocol), f"Error of the nets over the years: {each.view.axis}"
         )
-        for view in shown
+        for each in found
     }
     return Chart(
         key="history",
@@ -117,11 +125,12 @@ def views(results: Results) -> list[View]:
         return [View("top5", "top-5", "top-5 error, %", "No net of this study has a year in that history.")]
     if not first[f"{measure.replace('-', '')}_err"]:
         return [top5, top1]
+    name = in_prose(first["entry"], first["architecture"])
     relative = View(
         "relative",
         "relative",
-        f"error, {first['entry']} = 1",
-        f"Published figures count their own {first['entry']} as 1, measured ones the single {first['entry']}, in"
+        f"error, {name} = 1",
+        f"Published figures count their own {name} as 1, measured ones the single {name}, in"
         f" {measure} error." + (" The headlines are known in top-5 error alone, which falls further." if few else ""),
     )
     return [relative, top1, top5] if few else [top5, relative, top1]
@@ -143,133 +152,13 @@ def curve(results: Results, view: View) -> Curve:
     years = [round(point["x"]) for point in points] or [2012]
     top = (1.4 if view.logarithmic else 1.1) * max([point["high"] or point["err"] for point in points], default=1.0)
     lowest = min([point["err"] for point in points], default=0.0)
-    view = view._replace(logarithmic=view.logarithmic and lowest > 0)
+    if view.logarithmic and lowest <= 0:  # no logarithm has a place for a net without an error
+        view = view._replace(logarithmic=False, note="")
     bottom = 0.7 * lowest if view.logarithmic else 0.0
     found = Curve(view, points, rules(board, view.key, first), (min(years), max(years)), (bottom, top))
     for size in SIZES:
         name_points(found, size)
     return found
-
-
-def positions(rows: list[Row]) -> dict[str, float]:
-    """The place of each entry on the axis of years: those of one year side by side, in the board's order."""
-    years = {row["entry"]: row["year"] for row in rows if row["year"]}
-    many, seen, where = Counter(years.values()), Counter(), {}
-    for entry, year in years.items():
-        gap = min(0.24, 0.8 / many[year])
-        where[entry] = round(year + gap * (seen[year] - (many[year] - 1) / 2), 4)
-        seen[year] += 1
-    return where
-
-
-def point(x: float, err: float, series: str, name: str, says: str, **more: Any) -> Row:
-    return {"x": x, "err": err, "low": None, "high": None, "series": series, "name": name, "says": says, **more}
-
-
-def headlines(base: float | None) -> list[Row]:
-    """The winners, and famous results that did not win; errors in units of `base`, no points without one."""
-    if not base:
-        return []
-    found = [
-        point(
-            winner.year,
-            winner.top5_err / base,
-            HEADLINE,
-            f"{winner.name.partition('-')[0]} {winner.top5_err:.1f} %",
-            says(winner.name, winner.year, winner.top5_err, winner.of, winner.table),
-            order=winner.year,
-        )
-        for winner in challenge().winners
-    ]
-    known = {(winner.year, round(winner.top5_err, 1)) for winner in challenge().winners}
-    for net, record in published().items():
-        if (head := record.headline) and (record.year, round(head.top5_err, 1)) not in known:
-            known.add((record.year, round(head.top5_err, 1)))
-            text = says(net, record.year, head.top5_err, head.of, head.table)
-            found.append(point(record.year, head.top5_err / base, HEADLINE, "", text))
-    return found
-
-
-def says(net: str, year: int, error: float, of: str, table: str) -> str:
-    return f"{net}, {year}: {error:g} % top-5 on ImageNet's hidden test set, an ensemble's: {of} ({table})"
-
-
-def papers(rows: list[Row], where: dict[str, float], view: str, first: Row | None, measure: str) -> list[Row]:
-    """The papers' own errors of one net by `measure`, for the nets of the board."""
-    base = first[f"single_{measure}"] if view == "relative" else 1.0
-    found = {}
-    for row in rows:
-        record = find(row["architecture"] or "")
-        single = record and record.single
-        error = single and getattr(single, measure)
-        own = row["kind"] == "single" and row[f"single_{measure}"]  # none where the net is not its paper's
-        if own and base and error and single.dataset == "ImageNet" and row["entry"] in where:
-            text = (
-                f"{row['entry']}, {row['year']}: {error:g} % {measure[:3]}-{measure[3]} on ImageNet's validation set, "
-            )
-            text += f"one net by {single.protocol} ({single.table})"
-            found[row["entry"]] = point(where[row["entry"]], error / base, PAPER, "", text)
-    return list(found.values())
-
-
-def todays(rows: list[Row], where: dict[str, float], view: str, first: Row | None, measure: str) -> list[Row]:
-    """The errors of today's weights by `measure`, for the nets of the board."""
-    known = {row["entry"]: maintained().get(paper_name(row["architecture"] or "")) for row in rows}
-    base = getattr(known[first["entry"]], measure, None) if view == "relative" else 1.0
-    found = {}
-    for row in rows:
-        weights = known[row["entry"]]
-        if row["kind"] == "single" and weights and base and row["entry"] in where:
-            error = getattr(weights, measure)
-            text = f"{row['entry']}, today: {error:g} % {measure[:3]}-{measure[3]} on ImageNet's validation set, "
-            text += f"one net by one crop (torchvision, {weights.weights})"
-            found[row["entry"]] = point(where[row["entry"]], error / base, TODAY, "", text)
-    return list(found.values())
-
-
-def series_here(row: Row) -> str:
-    """The legend of a measured row's points."""
-    return f"measured here on {row['dataset']}, {'ensemble' if row['kind'] == 'ensemble' else 'one net'}"
-
-
-def measured(board: dict[str, Any], where: dict[str, float], view: str, first: Row | None, measure: str) -> list[Row]:
-    """The errors measured here, with their intervals; single nets have a name, and those of the steps an `order` in the
-    line."""
-    found = []
-    for row in board["rows"]:
-        if row["entry"] not in where:
-            continue
-        base = 1.0
-        if view == "relative":
-            base = unit(board["rows"], first, row["protocol"])[f"{measure}_err"] or math.inf
-        steps = [step for step in board["steps"] if step["protocol"] == row["protocol"]]
-        chain = list(dict.fromkeys(step[side] for step in steps for side in ("before", "after")))
-        error, low, high = (row[f"{measure}_err{bound}"] for bound in ("", "_low", "_high"))
-        more = {"protocol": row["protocol"]}
-        if row["entry"] in chain and row["kind"] == "single":
-            more["order"] = chain.index(row["entry"])
-        text = f"{row['entry']}: {error:.2f} % ({low:.2f} to {high:.2f}) {measure[:3]}-{measure[3]} error, "
-        text += f"{images_of([row])} of {row['dataset']}, {row['kind']}, {row['protocol']}"
-        text += f"; {error / base:.2f} of {first['entry']}'s" if view == "relative" else ""
-        name = row["entry"] if row["kind"] == "single" else ""
-        values = point(where[row["entry"]], error / base, series_here(row), name, text, **more)
-        found.append(values | {"low": low / base, "high": high / base})
-    return found
-
-
-def unit(rows: list[Row], first: Row, protocol: str) -> Row:
-    """The row that counts as 1: the first net's under this protocol, or any row of it if it was not tested by that."""
-    same = (row for row in rows if row["entry"] == first["entry"] and row["kind"] == "single")
-    return next((row for row in same if row["protocol"] == protocol), first)
-
-
-def rules(board: dict[str, Any], view: str, first: Row | None) -> list[Row]:
-    """The horizontal lines to compare with: a linear classifier's error, or a person's."""
-    human, linear = challenge().human.top5_err, board["baseline"]["linear_top1_err"]
-    if view == "top1":
-        return [{"err": linear, "name": f"a linear classifier on the same images {linear:.2f}"}]
-    base = 1.0 if view == "top5" else first["headline_top5_err"]
-    return [{"err": human / base, "name": f"a person {human:g} % (top-5)"}] if base else []
 
 
 def name_points(curve: Curve, size: str) -> None:

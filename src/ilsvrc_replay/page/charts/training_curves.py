@@ -29,8 +29,8 @@ def chart(results: Results) -> Chart | None:
         label="Validation error of {panel} over its epochs",
         panels=entries,
         caption=Markup(
-            "Top-1 error in&#8239;% on held-out training images, over epochs: each net’s runs in colour, those of all"
-            " others in grey. The numbers are in <code>results/{study}/curves.csv</code>."
+            "Top-1 error in&#8239;% on held-out training images, over epochs, on the same axes for all nets: each net’s"
+            " runs in colour, those of all others in grey. The numbers are in <code>results/{study}/curves.csv</code>."
         ).format(study=results.study.study),
         figures={"curves": panels(drawn, "entry", entries)},
     )
@@ -40,7 +40,9 @@ def draw(curves: list[Row], entry: str) -> alt.LayerChart:
     """The validation error of all entries over their epochs, the runs of `entry` in front."""
     param = alt.param(name="entry", value=entry)
     x = alt.X("epoch:Q").axis(title=None, grid=False, tickCount=4).scale(nice=False, zero=True)
-    y = alt.Y("val_top1_err:Q").axis(title=None, tickCount=4).scale(zero=False)
+    errors = [row["val_top1_err"] for row in curves if row["val_top1_err"] is not None] or [0.0, 100.0]
+    y = alt.Y("val_top1_err:Q").axis(title=None, tickCount=4)
+    y = y.scale(domain=[min(errors), max(errors)], nice=True)  # the same for all nets
     behind = alt.Chart(table(outline(curves))).mark_line(strokeWidth=0.8, color=INK, opacity=0.18, aria=False)
     columns = ("entry", "run", "epoch", "val_top1_err")
     front = alt.Chart(table([{key: row[key] for key in columns} for row in curves]))

@@ -24,6 +24,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage import cache as run_cache
 from dvc.stage.serialize import to_single_stage_lockfile
+from dvc.utils.serialize import _yaml
 
 from ilsvrc_replay.runtime import tracking
 from ilsvrc_replay.runtime.dvc_processes import REPRO
@@ -31,6 +32,10 @@ from ilsvrc_replay.runtime.stage import NOTHING_RUNS
 
 Request = dict[str, Any]
 Pair = tuple[str, str]  # names an entry: the checksums of a stage's inputs, and of inputs and outs
+
+# DVC writes all of dvc.lock at the end of each stage, and reads it before by a parser that keeps comments, of which it
+# has none there; the one in C takes a fifth of the time, for the same bytes.
+_yaml.parse_yaml_for_update = _yaml.parse_yaml
 
 
 def carry(request: Request) -> int:

@@ -144,6 +144,8 @@ def test_a_driver_that_is_stopped_and_then_killed_goes_on(
     process.communicate()
     wait_for(lambda: not nodes.stages("a") + nodes.stages("b"), 60)
     done = entered(driver)
+    for listed in nodes.folder.glob("*/*/.dvc/tmp/rwlock"):
+        listed.write_text("")  # as a kill may leave it
     process = start(driver, nodes)
     said = process.communicate()[0]
     assert process.returncode == 0, said

@@ -28,6 +28,7 @@ from dvc.utils.serialize import _yaml
 
 from ilsvrc_replay.runtime import tracking
 from ilsvrc_replay.runtime.dvc_processes import REPRO
+from ilsvrc_replay.runtime.rwlock import mend
 from ilsvrc_replay.runtime.stage import NOTHING_RUNS
 
 Request = dict[str, Any]
@@ -42,6 +43,7 @@ def carry(request: Request) -> int:
     """On a worker: `pull` the outs of these stages, do `stages`, push what they made, and write to the file `made` the
     entries and MLflow's accounts that the driver gets."""
     stages = request["stages"]
+    mend()  # Ray kills what a task has started, also while DVC writes
     status = dvc(["--wait-for-lock", "pull", *request["pull"]]) if request["pull"] else 0
     if status := status or dvc([*REPRO, *stages]):
         return status

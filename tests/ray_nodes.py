@@ -35,6 +35,7 @@ class Nodes:
         place = ["--address", self.address] if len(self.disks) > 1 else self.head()
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "REPLAY_", "DVC_"))}
         own = {"HOME": str(disk / "home"), "NODES": str(disk), "RAY_agent_register_timeout_ms": "300000"}
+        own |= {"RAY_worker_niceness": "0"}  # Ray's 15 would leave a busy machine's nodes with next to nothing
         own |= {"REPLAY_DISK": str(disk)} if own_disk else {}
         command = [RAY, "start", *place, f"--node-ip-address={HOST}", f"--node-name={name}", f"--num-cpus={cpus}"]
         command += ["--object-store-memory=100000000", "--disable-usage-stats"]

@@ -5,25 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
+from bucket import KEYS, bucket
 from clone import Clone
-from moto.server import ThreadedMotoServer
-
-KEYS = {"AWS_ACCESS_KEY_ID": "study", "AWS_SECRET_ACCESS_KEY": "study", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    """A server that speaks S3 on this machine, with the bucket `study`."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    names = ("aws_access_key_id", "aws_secret_access_key", "region_name")
-    client = boto3.client("s3", endpoint_url=address, **dict(zip(names, KEYS.values(), strict=True)))
-    client.create_bucket(Bucket="study")
-    yield address
-    server.stop()
+    with bucket("study") as address:
+        yield address
 
 
 @pytest.mark.parametrize("kind", ["folder", "s3"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ilsvrc_replay.tools.plan.estimate import makespan
-from ilsvrc_replay.tools.plan.spread import hours, spread
+from ilsvrc_replay.tools.plan.spread import OVERHEAD_S, hours, spread
 
 NEVER = 1e12
 RUNS = [9.0, 7.0, 5.0, 5.0, 3.0, 2.0, 1.0]
@@ -27,3 +27,7 @@ def test_failures_cost_time_and_a_kept_state_saves_it() -> None:
 
 def test_a_resnet50_takes_as_long_as_its_images_at_the_speed_that_is_assumed() -> None:
     assert hours(4.1e9) == pytest.approx(1_281_167 * 90 / 1_220 / 3600, rel=0.01)
+
+
+def test_eight_gpus_for_a_run_take_an_eighth_of_its_time() -> None:
+    assert 8 * (hours(4.1e9, 8) - OVERHEAD_S / 3600) == pytest.approx(hours(4.1e9) - OVERHEAD_S / 3600)

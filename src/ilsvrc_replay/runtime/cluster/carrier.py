@@ -24,19 +24,26 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage import cache as run_cache
 from dvc.stage.serialize import to_single_stage_lockfile
+from dvc.utils.serialize import _yaml
 
 from ilsvrc_replay.runtime import tracking
 from ilsvrc_replay.runtime.dvc_processes import REPRO
+from ilsvrc_replay.runtime.rwlock import mend
 from ilsvrc_replay.runtime.stage import NOTHING_RUNS
 
 Request = dict[str, Any]
 Pair = tuple[str, str]  # names an entry: the checksums of a stage's inputs, and of inputs and outs
+
+# DVC writes all of dvc.lock at the end of each stage, and reads it before by a parser that keeps comments, of which it
+# has none there; the one in C takes a fifth of the time, for the same bytes.
+_yaml.parse_yaml_for_update = _yaml.parse_yaml
 
 
 def carry(request: Request) -> int:
     """On a worker: `pull` the outs of these stages, do `stages`, push what they made, and write to the file `made` the
     entries and MLflow's accounts that the driver gets."""
     stages = request["stages"]
+    mend()  # Ray kills what a task has started, also while DVC writes
     status = dvc(["--wait-for-lock", "pull", *request["pull"]]) if request["pull"] else 0
     if status := status or dvc([*REPRO, *stages]):
         return status

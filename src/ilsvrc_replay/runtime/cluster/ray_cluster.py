@@ -122,7 +122,7 @@ class RayCluster:
         except exceptions.RayTaskError as error:
             raise StudyError(f"{type(error.cause).__name__}: {first_line(error.cause)}") from None
         except exceptions.RayError as error:
-            raise NodeLost(first_line(error)) from None
+            raise NodeLost(first_line(error).partition(". ")[0]) from None  # the rest is advice for Ray's own tools
         finally:
             self.tasks.discard(events)
 

@@ -214,5 +214,8 @@ cluster.close()
 
 
 def test_a_cluster_of_this_machine_lets_in_nobody_without_its_token() -> None:
-    done = subprocess.run([sys.executable, "-c", STRANGER], capture_output=True, text=True)
+    for _ in range(4):  # Ray gives a node 30 s to start, for which a busy machine may be too slow
+        done = subprocess.run([sys.executable, "-c", STRANGER], capture_output=True, text=True)
+        if "timed out during startup" not in done.stderr:
+            break
     assert done.stdout.splitlines()[-1:] == ["[1, 0]"], done.stderr

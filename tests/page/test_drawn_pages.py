@@ -6,22 +6,34 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import Sight, browser, window
 from clone import ROOT
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from ilsvrc_replay.page import columns
 
-LIST = ROOT / "results/index.html"
-STUDIES = sorted(ROOT.glob("results/*/index.html"))
+PAGES = [ROOT / "results/index.html", *sorted(ROOT.glob("results/*/index.html"))]
+FORMATS = {column.key: column for column in columns.COLUMNS}
 MOST_BYTES = 1_500_000
 MOST_SECONDS = 2.0  # of a processor, until all charts are drawn
 
-of_studies = pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.parent.name)
-of_all = pytest.mark.parametrize("path", [LIST, *STUDIES], ids=lambda path: path.parent.name)
+
+class Drawn(NamedTuple):
+    """A page with its charts drawn, which took `seconds` of a processor."""
+
+    path: Path
+    sight: Sight
+    seconds: float
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """The board of its study; none of the list of studies."""
+        board = self.path.with_name("leaderboard.csv")
+        return list(csv.DictReader(board.read_text(encoding="utf-8").splitlines())) if board.exists() else []
 
 
 @pytest.fixture(scope="module")
@@ -30,72 +42,56 @@ def chrome() -> Iterator[Browser]:
         yield chrome
 
 
-def look(sight: Sight, path: Path) -> Page:
-    """The page, when its charts are drawn."""
-    seen = sight.open(path)
-    seen.wait_for_function("!document.querySelector('.chart') || document.body.dataset.ready")
-    return seen
+@pytest.fixture(scope="module", params=PAGES, ids=lambda path: path.parent.name)
+def drawn(chrome: Browser, request: pytest.FixtureRequest) -> Iterator[Drawn]:
+    with window(chrome, bypass_csp=True) as sight:
+        session = sight.page.context.new_cdp_session(sight.page)
+        session.send("Performance.enable")
+        seen = sight.open(request.param)
+        seen.wait_for_function("!document.querySelector('.chart') || document.body.dataset.ready")
+        spent = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+        yield Drawn(request.param, sight, spent["ProcessTime"])
 
 
-@of_all
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_page_is_accessible_fits_and_complains_of_nothing(
-    chrome: Browser, path: Path, width: int, scheme: str
-) -> None:
-    with window(chrome, width, color_scheme=scheme, bypass_csp=True) as sight:
-        seen = look(sight, path)
-        assert sight.requests == [path.as_uri()]
-        assert sight.complaints == []
-        assert seen.evaluate("document.documentElement.scrollWidth") == width
-        found = Axe().run(seen)
-        assert found.violations_count == 0, found.generate_report()
+def test_a_page_weighs_little_and_is_drawn_soon(drawn: Drawn) -> None:
+    assert drawn.path.stat().st_size <= MOST_BYTES
+    assert 0 < drawn.seconds <= MOST_SECONDS
 
 
-@of_studies
-def test_no_control_empties_a_page(chrome: Browser, path: Path) -> None:
-    with window(chrome) as sight:
-        seen = look(sight, path)
-        for control in seen.locator(".switch input").all():
-            control.check()
-            seen.wait_for_function("document.querySelectorAll('.chart:empty').length == 0")
-            assert seen.locator("#board-table tbody tr:visible").count() >= len(entries(path))
-            for chart in seen.locator(".chart").all():
-                assert chart.locator("svg .mark-symbol path").count() > 0
-        assert sight.complaints == []
-
-
-@of_studies
-def test_every_number_of_a_board_is_its_csvs(chrome: Browser, path: Path) -> None:
-    with (path.parent / "leaderboard.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    with window(chrome) as sight:
-        shown = look(sight, path).evaluate(
-            """[...document.querySelectorAll("#board-table tbody tr")].map((row) => Object.fromEntries(
-                [...row.querySelectorAll("td")].map((cell) => [cell.dataset.key, cell.textContent.trim()])))"""
-        )
-    formats = {column.key: column for column in columns.COLUMNS}
-    assert len(shown) == len(rows)
-    for row, cells in zip(rows, shown, strict=True):
+def test_every_number_of_a_board_is_its_csvs(drawn: Drawn) -> None:
+    shown = drawn.sight.page.evaluate(
+        """[...document.querySelectorAll("#board-table tbody tr")].map((row) => Object.fromEntries(
+            [...row.querySelectorAll("td")].map((cell) => [cell.dataset.key, cell.textContent.trim()])))"""
+    )
+    for row, cells in zip(drawn.rows, shown, strict=True):
         for key, text in cells.items():
-            if not formats[key].number or row[key] == "":
+            if not FORMATS[key].number or row[key] == "":
                 assert text == row[key]
             else:
                 value = float(row[key])
-                assert text == formats[key].show(int(value) if value.is_integer() and "." not in row[key] else value)
+                assert text == FORMATS[key].show(int(value) if value.is_integer() and "." not in row[key] else value)
 
 
-@of_all
-def test_a_page_weighs_little_and_is_drawn_soon(chrome: Browser, path: Path) -> None:
-    assert path.stat().st_size <= MOST_BYTES
-    with window(chrome) as sight:
-        session = sight.page.context.new_cdp_session(sight.page)
-        session.send("Performance.enable")
-        look(sight, path)
-        spent = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
-    assert 0 < spent["ProcessTime"] <= MOST_SECONDS
+def test_no_control_empties_a_page(drawn: Drawn) -> None:
+    seen, nets = drawn.sight.page, {row["entry"] for row in drawn.rows if row["kind"] == "single"}
+    for control in seen.locator(".switch input").all():
+        control.check()
+        seen.wait_for_function(
+            "[...document.querySelectorAll('.chart')].every((chart) => chart.querySelector('.mark-symbol path'))"
+        )
+        assert seen.locator("#board-table tbody tr:visible").count() >= len(nets)
 
 
-def entries(path: Path) -> set[str]:
-    with (path.parent / "leaderboard.csv").open(encoding="utf-8") as file:
-        return {row["entry"] for row in csv.DictReader(file) if row["kind"] == "single"}
+def test_a_page_is_accessible_and_fits_light_and_dark(drawn: Drawn) -> None:
+    seen = drawn.sight.page
+    for width, scheme in ((1280, "light"), (1280, "dark"), (390, "dark")):
+        seen.set_viewport_size({"width": width, "height": 900})
+        seen.emulate_media(color_scheme=scheme)
+        found = Axe().run(seen)
+        assert found.violations_count == 0, found.generate_report()
+        assert seen.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_page_asks_for_nothing_and_complains_of_nothing(drawn: Drawn) -> None:
+    assert drawn.sight.requests == [drawn.path.as_uri()]
+    assert drawn.sight.complaints == []

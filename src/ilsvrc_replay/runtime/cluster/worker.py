@@ -33,10 +33,11 @@ def look(driver: dict[str, Any]) -> dict[str, Any]:
 
 
 def sees(checkout: str, marker: tuple[str, str]) -> bool:
-    """Whether the driver's checkout lies at the same path here, by a file in it that the driver has just written."""
-    name, text = marker
+    """Whether the driver's checkout lies at the same path here, to be written to, by a file in it that the driver has
+    just written."""
+    path = Path(checkout) / marker[0]
     try:
-        return DISK not in os.environ and (Path(checkout) / name).read_text(encoding="utf-8") == text
+        return DISK not in os.environ and path.read_text(encoding="utf-8") == marker[1] and os.access(path, os.W_OK)
     except OSError:
         return False
 

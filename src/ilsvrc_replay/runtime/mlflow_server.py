@@ -12,10 +12,8 @@ from ilsvrc_replay.runtime.tracking import uri
 
 HOST = "127.0.0.1"
 # The charts of all runs, by their error: MLflow's own first page is that of chats, and lists a study's runs folded.
-PAGE = (
-    "#/experiments/{}/runs?workflowType=machine_learning&compareRunsMode=CHART&searchFilter=tags.kind%20%3D%20%27run%27"
-)
-ORDER = "&orderByKey=metrics.%60val%2Ftop1_err%60&orderByAsc=true"
+PAGE = "#/experiments/{}/runs?workflowType=machine_learning&compareRunsMode=CHART"
+ORDER = "&searchFilter=tags.kind%20%3D%20%27run%27&orderByKey=metrics.%60val%2Ftop1_err%60&orderByAsc=true"
 
 
 def serve(study: str, port: int) -> None:

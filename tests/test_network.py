@@ -46,7 +46,7 @@ def test_mlflows_pages_are_served_without_a_word_to_others(clone: Clone, asked: 
     try:
         address = process.stdout.readline().strip()
         experiment = address.removeprefix(f"http://127.0.0.1:{port}/#/experiments/").partition("/")[0]
-        assert address.endswith("/runs?workflowType=machine_learning")
+        assert "/runs?workflowType=machine_learning&compareRunsMode=CHART&searchFilter=tags.kind" in address
         found = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get?experiment_id={experiment}"
         assert '"name": "miniature"' in answer(found)
         assert "error: port" in clone.run("replay", "ui", "--port", str(port), code=1)

@@ -11,7 +11,9 @@ from ilsvrc_replay.runtime.mlflow_runs import Runs, reason
 from ilsvrc_replay.runtime.tracking import uri
 
 HOST = "127.0.0.1"
-PAGE = "#/experiments/{}/runs?workflowType=machine_learning"  # MLflow's own first page is that of chats
+# The charts of all runs, by their error: MLflow's own first page is that of chats, and lists a study's runs folded.
+PAGE = "#/experiments/{}/runs?workflowType=machine_learning&compareRunsMode=CHART"
+ORDER = "&searchFilter=tags.kind%20%3D%20%27run%27&orderByKey=metrics.%60val%2Ftop1_err%60&orderByAsc=true"
 
 
 def serve(study: str, port: int) -> None:
@@ -28,7 +30,7 @@ def serve(study: str, port: int) -> None:
     except Exception as error:  # whatever a server, a disk or a client library comes up with
         raise StudyError(f"MLflow at {store} fails ({reason(error)})") from None
     address = store.rstrip("/") if served else f"http://{HOST}:{port}"
-    print(f"{address}/{PAGE.format(experiment)}", flush=True)
+    print(f"{address}/{PAGE.format(experiment)}{ORDER}", flush=True)
     if not served:
         where = ["--backend-store-uri", store, "--host", HOST, "--port", str(port), "--workers", "1"]
         lean = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # another process, for chats

@@ -88,7 +88,7 @@ def test_nothing_is_said_of_a_fall_from_a_net_that_did_not_train(study: Study) -
 def test_pairs_of_ones_own_are_comparisons(study: Study) -> None:
     own = study.model_copy(update={"steps": [["alexnet", "zfnet"]]})
     sentences = found(own, FALLING)
-    assert sentences[0].startswith("The comparison is resolved: 1 lower.")
+    assert sentences[0] == "AlexNet to ZFNet is resolved, lower: −5.0 points."
 
 
 def test_cards_say_what_moved_the_error(study: Study) -> None:

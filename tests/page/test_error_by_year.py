@@ -50,6 +50,14 @@ def test_in_the_relative_view_every_series_starts_with_one(board: dict[str, Any]
         assert round(alexnet[0]["err"], 2) == 1.0  # the net itself; an ensemble of its seeds may follow
 
 
+def test_a_net_with_two_recipes_has_its_papers_point_once(board: dict[str, Any]) -> None:
+    first = next(row for row in board["rows"] if row["kind"] == "single")
+    twice = board | {"rows": [*board["rows"], first | {"entry": f"{first['entry']}-era", "recipe": "era"}]}
+    for series in (PAPER, TODAY):
+        assert len(points(twice, "top1", series)) == len(points(board, "top1", series)) > 0
+    assert len(points(twice, "top1", None)) == len(points(board, "top1", None)) + 1
+
+
 def test_measured_points_are_the_boards_with_their_intervals(board: dict[str, Any]) -> None:
     measured = points(board, "top1", None)
     for row, point in zip(board["rows"], measured, strict=True):

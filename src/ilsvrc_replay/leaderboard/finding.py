@@ -101,12 +101,16 @@ def of_steps(steps: list[Row], names: Mapping[str, str], noun: str, many: str) -
     resolved = [step for step in judged if step["verdict"] != NOT_RESOLVED]
     if not resolved:
         return f"No {noun} is resolved, of {len(judged)} judged."
+    down, up = ("as in history", "reversed") if noun == HISTORY[0] else ("lower", "higher")
+    if len(steps) == 1:
+        (step,) = steps
+        side = up if step["verdict"] in (REVERSED, HIGHER) else down
+        return f"{named(step, names)} is resolved, {side}: {signed_points(step['change'])}."
     rose = [named(step, names) for step in resolved if step["verdict"] in (REVERSED, HIGHER)]
     fell = len(resolved) - len(rose)
     verb = "is" if len(resolved) == 1 else "are"
     count = "All" if len(resolved) == len(steps) else f"{len(resolved)} of"
-    subject = f"The {noun}" if len(steps) == 1 else f"{count} {len(steps)} {many}"
-    down, up = ("as in history", "reversed") if noun == HISTORY[0] else ("lower", "higher")
+    subject = f"{count} {len(steps)} {many}"
     found = [f"{fell} {down}"] * bool(fell) + [f"{' and '.join(rose)} {up}"] * bool(rose)
     largest = min(resolved, key=lambda step: step["change"])
     most = f" The largest fall is {named(largest, names)}, {-largest['change']:.1f} points." if fell else ""
@@ -164,7 +168,7 @@ def largest_step(steps: list[Row], names: Mapping[str, str]) -> Row | None:
     text = f"{named(step, names)}: {step['before_top1_err']:.2f} to {step['after_top1_err']:.2f} % top-1 error."
     if all(published):
         text += f" In the papers, top-5 of one net: {published[0]:g} to {published[1]:g} %."
-    return {"title": "The largest step", "figure": f"−{-step['change']:.1f} points", "text": text}
+    return {"title": "The largest step", "figure": signed_points(step["change"]), "text": text}
 
 
 def moved(parts: Sequence[Row]) -> Row | None:
@@ -183,6 +187,10 @@ def moved(parts: Sequence[Row]) -> Row | None:
         text += f" More crops than one move it by {signed(here['crops'])} here"
         text += f", and by {signed(there['crops'])} there." if there["crops"] else "."
     return {"title": "Crops and ensembles", "figure": signed(here["ensemble"]), "text": text}
+
+
+def signed_points(change: float) -> str:
+    return f"{change:+.1f} points".replace("-", "−")
 
 
 def signed(shares: Sequence[float]) -> str:
@@ -213,6 +221,6 @@ def of_recipe(rows: list[Row], protocol: str) -> Row | None:
     changes = [errors["modern"] - errors["era"] for errors in found.values() if {"era", "modern"} <= errors.keys()]
     if not changes:
         return None
-    figure = f"{np.mean(changes):+.1f} points".replace("-", "−")
+    figure = signed_points(float(np.mean(changes)))
     text = f"from the era's recipes to one modern recipe, the mean of {len(changes)} nets by {protocol}."
     return {"title": "The recipe", "figure": figure, "text": text}

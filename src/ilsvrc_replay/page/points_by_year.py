@@ -61,7 +61,7 @@ def says(net: str, year: int, error: float, of: str, table: str) -> str:
 
 
 def papers(rows: list[Row], where: dict[str, float], view: str, first: Row | None, measure: str) -> list[Row]:
-    """The papers' own errors of one net by `measure`, for the nets of the board."""
+    """The papers' own errors of one net by `measure`, for the nets of the board; once where a net has two entries."""
     base = first[f"single_{measure}"] if view == "relative" else 1.0
     found = {}
     for row in rows:
@@ -74,12 +74,12 @@ def papers(rows: list[Row], where: dict[str, float], view: str, first: Row | Non
                 f"{record.name}, {row['year']}: {error:g} % {measure[:3]}-{measure[3]} on ImageNet's validation set, "
             )
             text += f"one net by {single.protocol} ({single.table})"
-            found[row["entry"]] = point(where[row["entry"]], error / base, PAPER, "", text)
+            found.setdefault(row["architecture"], point(where[row["entry"]], error / base, PAPER, "", text))
     return list(found.values())
 
 
 def todays(rows: list[Row], where: dict[str, float], view: str, first: Row | None, measure: str) -> list[Row]:
-    """The errors of today's weights by `measure`, for the nets of the board."""
+    """The errors of today's weights by `measure`, for the nets of the board, each once."""
     nets = {row["entry"]: paper_name(row["architecture"] or "") for row in rows}
     known = {entry: maintained().get(net) for entry, net in nets.items()}
     base = getattr(known[first["entry"]], measure, None) if view == "relative" else 1.0
@@ -91,7 +91,7 @@ def todays(rows: list[Row], where: dict[str, float], view: str, first: Row | Non
             net = nets[row["entry"]]
             text = f"{in_prose(net, net)}, today: {error:g} % {measure[:3]}-{measure[3]} on ImageNet's validation set, "
             text += f"one net by one crop (torchvision, {weights.weights})"
-            found[row["entry"]] = point(where[row["entry"]], error / base, TODAY, "", text)
+            found.setdefault(net, point(where[row["entry"]], error / base, TODAY, "", text))
     return list(found.values())
 
 

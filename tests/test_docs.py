@@ -76,9 +76,8 @@ COLUMNS = {  # of the README's boards: which row of the results, and which of it
 @pytest.mark.parametrize("study", BOARDS)
 def test_the_readmes_boards_are_those_of_results(study: str) -> None:
     shown = rows(section(study), "year")
-    nets = [
-        row for row in results(study, "leaderboard.csv") if (row["kind"], row["protocol"]) == ("single", "single_crop")
-    ]
+    kept = ("single", "single_crop", "modern")
+    nets = [r for r in results(study, "leaderboard.csv") if (r["kind"], r["protocol"], r["recipe"]) == kept]
     for cells, row in zip(shown, nets, strict=True):
         assert (cells["year"], cells["entry"]) == (row["year"], f"`{row['entry']}`")
         assert cells["parameters"] == f"{int(row['param_count']):,}"
@@ -98,6 +97,26 @@ def test_the_readmes_steps_are_those_of_results() -> None:
             step["change"], step["change_low"], step["change_high"]
         )
         assert cells["verdict"] == step["verdict"]
+
+
+def test_the_readmes_recipes_are_those_of_results() -> None:
+    shown = rows(section("history"), "net")
+    assert len(shown) == sum(row["recipe"] == "era" for row in results("history", "leaderboard.csv")) / 4
+    for cells in shown:
+        entry = cells["net"].strip("`")
+        errors = [measured("history", name, "single", "single_crop", *ERROR) for name in (f"{entry}-era", entry)]
+        assert [cells["its paper's recipe"], cells["`modern`"]] == errors
+        era, modern = (float(error.split()[0]) for error in errors)
+        assert cells["change in points"] == f"{modern - era:.2f}"
+
+
+def test_the_second_look_at_the_first_step_is_that_of_results() -> None:
+    step, _ = results("history-early", "steps.csv")
+    for number in percent(*(step[key] for key in ("before_top1_err", "after_top1_err", "change", "change_low"))):
+        assert number in section("history")
+    crops = [("single", "single_crop"), ("single", "ten_crop"), ("ensemble", "ten_crop")]
+    for kind, protocol in crops:
+        assert f"{measured('history-early', 'alexnet', kind, protocol, 'top5_err')} %" in section("history")
 
 
 def test_the_speeds_are_those_of_results() -> None:

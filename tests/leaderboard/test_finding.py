@@ -108,7 +108,7 @@ def test_cards_say_what_moved_the_error(study: Study) -> None:
     ]
     published = {one["part"]: one["error"] for one in fell if one["series"] == PUBLISHED}
     assert published == {"net": 19.8, "crops": 18.2, "ensemble": 16.4}
-    crops, recipe = finding.cards(Board(rows, [], [], [], fell), "single_crop")
+    crops, recipe = finding.cards(study, Board(rows, [], [], [], fell), "single_crop")
     assert crops["figure"] == "−5 %"  # 38 to 36
     assert "ensembles of more nets moved the top-5 error by −10 %" in crops["text"]  # 18.2 to 16.4
     assert "More crops than one move it by −5 % here, and by −8 % there." in crops["text"]  # 40 to 38, 19.8 to 18.2
@@ -120,13 +120,13 @@ def test_cards_say_what_moved_the_error(study: Study) -> None:
 def test_a_card_says_what_crops_and_ensembles_added(study: Study) -> None:
     rows = [row("alexnet", 0.4), row("alexnet", 0.44, protocol="ten_crop")]
     rows += [row("alexnet", 0.462, "ensemble", "ten_crop")]
-    (card,) = finding.cards(Board(rows, [], [], [], parts(study, rows, "top5_err")), "single_crop")
+    (card,) = finding.cards(study, Board(rows, [], [], [], parts(study, rows, "top5_err")), "single_crop")
     assert (card["figure"], "move it by +10 % here" in card["text"]) == ("+5 %", True)
 
 
 def test_a_net_without_any_error_has_no_share_to_tell(study: Study) -> None:
     rows = [row("alexnet", 0.0), row("alexnet", 0.0, protocol="ten_crop"), row("alexnet", 0.0, "ensemble")]
-    assert finding.cards(Board(rows, [], [], [], parts(study, rows, "top1_err")), "single_crop") == []
+    assert finding.cards(study, Board(rows, [], [], [], parts(study, rows, "top1_err")), "single_crop") == []
     rise, *_ = found(study, FALLING | {"alexnet": -0.1})
     assert rise.startswith("From AlexNet to ResNet-50 the error rises: from 0.00 to 5")
 
@@ -135,12 +135,12 @@ def test_the_largest_step_is_a_resolved_fall(study: Study) -> None:
     wrong = masks(FALLING)
     judged = steps.settle(study, steps.steps(study, "single_crop", wrong, BASELINE))
     rows = [row(name, error) for name, error in FALLING.items()]
-    (card,) = finding.cards(Board(rows, judged, [], []), "single_crop")
+    (card,) = finding.cards(study, Board(rows, judged, [], []), "single_crop")
     assert card["figure"].startswith("−10.")
     assert card["text"].startswith("BN-Inception to ResNet-50: 6")
     assert "In the papers, top-5 of one net: 7.82 to 6.71 %." in card["text"]
     unresolved = [step | {"verdict": "not resolved"} for step in judged]
-    assert finding.cards(Board(rows, unresolved, [], []), "single_crop") == []
+    assert finding.cards(study, Board(rows, unresolved, [], []), "single_crop") == []
 
 
 @pytest.mark.parametrize(("chance", "measure"), [(90.0, "top1_err"), (99.5, "top5_err"), (98.0, "top5_err")])
@@ -155,7 +155,7 @@ def test_the_claims_stand_by_their_verdicts() -> None:
     assert finding.of_claims([]) == []
 
 
-@pytest.mark.parametrize("name", ["history", "quick", "claims", "claims-vgg"])
+@pytest.mark.parametrize("name", ["history", "history-early", "quick", "claims", "claims-vgg"])
 def test_the_findings_in_git_are_what_their_boards_give(name: str) -> None:
     folder = ROOT / "results" / name
     read = results.read(folder)
@@ -163,4 +163,4 @@ def test_the_findings_in_git_are_what_their_boards_give(name: str) -> None:
     masks = wrong_images.read((folder / wrong_images.FILE).read_bytes()).masks
     wrong = {entry: mask for (entry, *kind), mask in masks.items() if kind == ["single", "single_crop"]}
     assert finding.sentences(read.study, board, wrong, "single_crop") == board.finding
-    assert finding.cards(board, "single_crop") == board.cards
+    assert finding.cards(read.study, board, "single_crop") == board.cards

@@ -31,4 +31,4 @@ def build_board(study: Study, runs: Mapping[str, Run], rows: list[Row], findings
         board = board._replace(parts=parts.parts(study, rows, finding.measure_of(baseline)))
     main = max(masks, key=lambda protocol: len(masks[protocol]), default="")
     sentences = finding.sentences(study, board, masks.get(main, {}), main)
-    return board._replace(finding=sentences, cards=finding.cards(board, main))
+    return board._replace(finding=sentences, cards=finding.cards(study, board, main))

@@ -33,7 +33,7 @@ def sentences(study: Study, board: Board, wrong: Mapping[str, np.ndarray], proto
 
     `wrong`: by entry, the images that each seed has wrong by top-1, masks (S, N).
     """
-    steps, names = steps_by(board, protocol), names_of(board.rows)
+    steps, names = steps_by(board, protocol), names_of(study)
     order = next((order for order in board.orders if order["protocol"] == protocol), None)
     found = []
     if study.steps is None and len(steps) > 1 and all(trained(step) for step in (steps[0], steps[-1])):
@@ -52,9 +52,9 @@ def steps_by(board: Board, protocol: str) -> list[Row]:
     return [step for step in board.steps if step["protocol"] == protocol]
 
 
-def names_of(rows: Sequence[Row]) -> dict[str, str]:
-    """What prose calls the nets of a board, by entry."""
-    return {row["entry"]: in_prose(row["entry"], row["architecture"]) for row in rows if row["kind"] == "single"}
+def names_of(study: Study) -> dict[str, str]:
+    """What prose calls the nets of a study, by entry."""
+    return {entry: in_prose(entry, study.net(entry).architecture) for entry in study.entries}
 
 
 def of_claims(claims: Sequence[Row]) -> list[str]:
@@ -149,12 +149,12 @@ def named(step: Row, names: Mapping[str, str]) -> str:
     return f"{names[step['before']]} to {names[step['after']]}"
 
 
-def cards(board: Board, protocol: str) -> list[Row]:
+def cards(study: Study, board: Board, protocol: str) -> list[Row]:
     """Up to three findings in a figure each: the largest step, what crops and ensembles moved, what the recipe moved.
 
     A card has `title`, `figure` and `text`.
     """
-    step = largest_step(steps_by(board, protocol), names_of(board.rows))
+    step = largest_step(steps_by(board, protocol), names_of(study))
     return [card for card in (step, moved(board.parts), of_recipe(board.rows, protocol)) if card]
 
 

@@ -45,7 +45,7 @@ def sentences(rows: Sequence[Row], study: Study) -> list[str]:
     """How the entries' values were chosen, and which choices lie at the edge of what was tried."""
     if not rows:
         return []
-    names = {entry: in_prose(entry, study.entry(entry).architecture or entry) for entry in study.entries}
+    names = {entry: in_prose(entry, study.net(entry).architecture) for entry in study.entries}
     grids: dict[str, list[str]] = {}
     for entry, tried in of_entry(rows).items():
         grid = f"{tried[0]['key']} of {', '.join(format(row['value'], 'g') for row in tried)}"

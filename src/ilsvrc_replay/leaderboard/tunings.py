@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ilsvrc_replay import files, search
 from ilsvrc_replay.leaderboard.board import Row
-from ilsvrc_replay.papers.published import in_prose
+from ilsvrc_replay.leaderboard.finding import names_of
 from ilsvrc_replay.params import Study
 
 WORDS = ("entry", "key", "outcome")  # of the columns; all others are numbers
@@ -45,7 +45,7 @@ def sentences(rows: Sequence[Row], study: Study) -> list[str]:
     """How the entries' values were chosen, and which choices lie at the edge of what was tried."""
     if not rows:
         return []
-    names = {entry: in_prose(entry, study.net(entry).architecture) for entry in study.entries}
+    names = names_of(study)
     grids: dict[str, list[str]] = {}
     for entry, tried in of_entry(rows).items():
         grid = f"{tried[0]['key']} of {', '.join(format(row['value'], 'g') for row in tried)}"

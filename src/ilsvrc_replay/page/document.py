@@ -57,7 +57,7 @@ def render(results: Results, drawn: list[Chart], script: str) -> str:
             linear=linear_errors(rows, baseline),
             classes=results.classes,
             seeds=len(study.seeds),
-            nets=len({row["entry"] for row in rows if row["kind"] == "single"}),
+            entries=len({row["entry"] for row in rows if row["kind"] == "single"}),
             protocol_options=columns.protocols(study, rows),
             trained=bool(results.curves),
             charts=drawn,

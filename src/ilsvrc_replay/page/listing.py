@@ -27,7 +27,7 @@ def render(studies: list[Results], searches: list[StudySearch], claims: list[Row
                     "sketch": sketch.sketch(results),
                     "verdicts": Counter(claim["verdict"].partition(":")[0] for claim in results.board["claims"]),
                     "measured_on": f"{images_of(results.rows)} of {results.study.dataset.name}",
-                    "nets": len(results.study.entries),
+                    "entries": len(results.study.entries),
                     "seeds": len(results.study.seeds),
                 }
                 for results in studies

@@ -74,7 +74,7 @@ def test_its_page_speaks_of_no_training_and_has_no_empty_chart(clone: Clone) -> 
         page = sight.open(results / "index.html")
         page.wait_for_selector("body[data-ready]")
         assert sight.complaints == []
-        assert "3 entries tested, with weights that others have trained, on imagefolder" in page.inner_text("header .note")
+        assert "3 entries tested, with weights that others have trained" in page.inner_text("header .note")
         assert [place.get_attribute("id") for place in page.query_selector_all("main > section")] == [
             *("history", "board", "cost", "remake", "sources"),
         ]

@@ -29,6 +29,7 @@ from ilsvrc_replay.runtime.launcher import Launcher
 from ilsvrc_replay.runtime.scratch import scratch
 
 SPARE = 2  # runs that Ray is asked for beyond its places: a place is not empty until it is asked for the next one
+TOGETHER = 20  # seconds in which runs gather that are entered together: DVC takes two to start, whatever it enters
 TRIES = 5  # times that a run is begun whose nodes die, one after the other
 DATA = ("resolve", "acquire", "prepare")  # the stages that all runs depend on
 CARRIER = f"{QUIET}from ilsvrc_replay.runtime.cluster.carrier import run\nsys.exit(run(sys.argv[1]))"
@@ -147,7 +148,7 @@ class ClusterLauncher(Launcher):
         finally:
             with self.order:
                 self.asking -= 1
-                self.order.notify()
+                self.order.notify_all()
 
     def spread(self, name: str) -> tuple[bool, dict[str, Any] | None]:
         """Whether a node did it, and what is to be entered of it; of a shared checkout nothing is."""
@@ -178,7 +179,7 @@ class ClusterLauncher(Launcher):
             self.watcher.line(name, line, sys.stderr if is_error else sys.stdout)
 
     def enter(self, name: str, made: dict[str, Any]) -> bool:
-        """Enter what a worker made into this checkout, together with what came in while the last ones were entered."""
+        """Enter what a worker made into this checkout, together with what comes in soon, as long as others are out."""
         for account in made["accounts"]:
             tracking.write(account)
         mine = {"name": name, "stages": self.groups[name], "entries": made["entries"], "done": None}
@@ -186,6 +187,8 @@ class ClusterLauncher(Launcher):
             self.book.append(mine)
         with self.turn:
             if mine["done"] is None:
+                with self.order:
+                    self.order.wait_for(lambda: not self.asking or self.processes.stopping, TOGETHER)
                 with self.lock:
                     batch, self.book = self.book, []
                 if not self.enter_all(batch) and len(batch) > 1:

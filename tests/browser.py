@@ -47,9 +47,9 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def window(browser: Browser, width: int = 1280, **options: object) -> Iterator[Sight]:
-    """A window without a network, of `width` px; playwright's options for a context pass through."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True, **options)
+def window(browser: Browser, width: int = 1280, offline: bool = True, **options: object) -> Iterator[Sight]:
+    """A window of `width` px, without a network; playwright's options for a context pass through."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, offline=offline, **options)
     context.set_default_timeout(120_000)  # ms: on a busy machine
     yield Sight(context.new_page())
     context.close()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 from clone import ROOT, Clone
+from serving import answer, served
 
 SWITCHES = ("CI", "PYTEST_CURRENT_TEST", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DVC_NO_ANALYTICS")
 
@@ -39,32 +36,15 @@ def test_stages_and_commands_ask_for_no_host(clone: Clone, asked: Path) -> None:
 
 
 def test_mlflows_pages_are_served_without_a_word_to_others(clone: Clone, asked: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = clone.start("replay", "ui", "--port", str(port))
-    try:
-        address = process.stdout.readline().strip()
-        experiment = address.removeprefix(f"http://127.0.0.1:{port}/#/experiments/").partition("/")[0]
-        assert "/runs?workflowType=machine_learning&compareRunsMode=CHART&searchFilter=tags.kind" in address
-        found = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get?experiment_id={experiment}"
-        assert '"name": "miniature"' in answer(found)
-        assert "error: port" in clone.run("replay", "ui", "--port", str(port), code=1)
-    finally:
-        os.killpg(process.pid, 9)
-        process.wait()
+    with served(clone) as address:
+        server, _, page = address.partition("/#/experiments/")
+        experiment, _, shown = page.partition("/")
+        assert shown.startswith("runs?workflowType=machine_learning&compareRunsMode=CHART&searchFilter=tags.kind")
+        found = answer(f"{server}/api/2.0/mlflow/experiments/get?experiment_id={experiment}")
+        assert '"name": "miniature"' in found
+        port = server.rpartition(":")[2]
+        assert "error: port" in clone.run("replay", "ui", "--port", port, code=1)
     assert not asked.exists(), asked.read_text()
-
-
-def answer(address: str) -> str:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=10) as page:
-                return page.read().decode()
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
 
 
 def test_make_ui_is_the_command() -> None:

@@ -54,7 +54,7 @@ def run_study(
         if on == "ray":
             from ilsvrc_replay.runtime.cluster.cluster_launcher import ClusterLauncher
 
-            spread = ClusterLauncher(jobs or len(study.runs), address, study.compute)
+            spread = ClusterLauncher(len(study.runs), jobs or len(study.runs), address, study.compute)
             spread.run(runs, searches, before_runs=spread.open)
         else:
             from ilsvrc_replay.runtime.gpus import find

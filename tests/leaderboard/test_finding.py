@@ -12,6 +12,7 @@ from ilsvrc_replay.leaderboard.board import Board
 from ilsvrc_replay.leaderboard.parts import HERE, PUBLISHED, parts
 from ilsvrc_replay.page import results
 from ilsvrc_replay.params import Study, load_study
+from ilsvrc_replay.recipes import catalogue
 
 ROOT = Path(__file__).parents[2]
 BASELINE = {"chance_top1_err": 99.5, "linear_top1_err": 95.0}
@@ -113,6 +114,9 @@ def test_cards_say_what_moved_the_error(study: Study) -> None:
     assert "ensembles of more nets moved the top-5 error by −10 %" in crops["text"]  # 18.2 to 16.4
     assert "More crops than one move it by −5 % here, and by −8 % there." in crops["text"]  # 40 to 38, 19.8 to 18.2
     assert recipe["figure"] == "−4.0 points"
+    assert "made for 70 epochs and more" in recipe["text"]
+    shortest = min(catalogue.published()["era"].values(), key=lambda recipe: recipe["epochs"])
+    assert shortest["epochs"] == 70
     wider = [one | {"width": 2.0} if one["recipe"] == "modern" else one for one in rows]
     assert finding.of_recipe(wider, "single_crop") is None, "nets of two widths"
 

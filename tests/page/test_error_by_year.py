@@ -55,7 +55,9 @@ def test_a_net_with_two_recipes_has_its_papers_point_once(board: dict[str, Any])
     twice = board | {"rows": [*board["rows"], first | {"entry": f"{first['entry']}-era", "recipe": "era"}]}
     for series in (PAPER, TODAY):
         assert len(points(twice, "top1", series)) == len(points(board, "top1", series)) > 0
-    assert len(points(twice, "top1", None)) == len(points(board, "top1", None)) + 1
+    assert len(points(twice, "top1", None)) == len(points(board, "top1", None)), "the chart of recipes has it"
+    another = board | {"rows": [*board["rows"], first | {"entry": "mine", "recipe": "mine"}]}
+    assert len(points(another, "top1", None)) == len(points(board, "top1", None)) + 1
 
 
 def test_measured_points_are_the_boards_with_their_intervals(board: dict[str, Any]) -> None:

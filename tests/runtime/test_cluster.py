@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -163,7 +165,34 @@ def test_a_training_waits_for_one_that_is_being_stopped(tmp_path: Path, monkeypa
 
 def test_a_net_on_several_machines_is_refused() -> None:
     with pytest.raises(StudyError, match=r"compute\.nodes"):
-        ClusterLauncher(1, None, Compute(nodes=2))
+        ClusterLauncher(2, 1, None, Compute(nodes=2))
+
+
+def test_runs_that_end_soon_after_one_another_are_entered_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = ClusterLauncher(3, 3, None, Compute())
+    launcher.groups = {name: [f"train@{name}"] for name in ("first", "second", "last")}
+    batches: list[list[str]] = []
+
+    def entered(batch: list[dict]) -> bool:
+        batches.append([each["name"] for each in batch])
+        for each in batch:
+            each["done"] = True
+        return True
+
+    monkeypatch.setattr(launcher, "enter_all", entered)
+    launcher.asking = 1  # the last one is out yet
+    made = {"accounts": [], "entries": {}}
+    with ThreadPoolExecutor() as pool:
+        done = [pool.submit(launcher.enter, name, made) for name in ("first", "second")]
+        while len(launcher.book) < 2:
+            time.sleep(0.01)
+        with launcher.order:
+            launcher.asking = 0
+            launcher.order.notify_all()
+        assert all(each.result() for each in done)
+    assert [sorted(batch) for batch in batches] == [["first", "second"]]
+    assert launcher.enter("last", made), "with nothing out it is not waited"
+    assert batches[1:] == [["last"]]
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from ilsvrc_replay.params import Study
 from ilsvrc_replay.statistics.comparisons import LEVEL
 
 HISTORY = ("step of the history", "steps of the history")
+ERA_EPOCHS = 70  # of the shortest of the papers' recipes, ZFNet's
 ENOUGH_CLASSES = 50  # with fewer, hardly any image can be wrong by top-5
 
 
@@ -173,13 +174,13 @@ def largest_step(steps: list[Row], names: Mapping[str, str]) -> Row | None:
 
 def moved(parts: Sequence[Row]) -> Row | None:
     """What averaging over nets takes of the error of one net by the same protocol, and what crops take of that with one
-    crop: the mean over nets, here and in the papers."""
+    crop: the mean over entries, here and in the papers."""
     here, there = taken(parts, HERE), taken(parts, PUBLISHED)
     nets = len(here["ensemble"])
     if not nets:
         return None
     seeds = next(row["of"] for row in parts if row["series"] == HERE and row["part"] == "ensemble").partition(",")[0]
-    text = f"of the error when {seeds} are averaged{f', the mean of {nets} nets' if nets > 1 else ''}."
+    text = f"of the error when {seeds} are averaged{f', the mean of {nets} entries' if nets > 1 else ''}."
     if there["ensemble"]:
         share = signed(there["ensemble"])
         text += f" In the papers, ensembles of more nets moved the top-5 error by {share}."
@@ -222,5 +223,6 @@ def of_recipe(rows: list[Row], protocol: str) -> Row | None:
     if not changes:
         return None
     figure = signed_points(float(np.mean(changes)))
-    text = f"from the era's recipes to one modern recipe, the mean of {len(changes)} nets by {protocol}."
+    text = f"from the era's recipes, made for {ERA_EPOCHS} epochs and more, to one modern recipe"
+    text += f", the mean of {len(changes)} nets by {protocol}."
     return {"title": "The recipe", "figure": figure, "text": text}

@@ -17,6 +17,19 @@ HEADLINE, PAPER = "published headline: ensemble, hidden test set", "published, o
 TODAY = "torchvision's weights today, one net, validation set"
 
 
+def told_elsewhere(board: dict[str, Any]) -> set[str]:
+    """The entries by their papers' recipes that are there by another one, too, and in no step: the chart of recipes has
+    both."""
+    modern = {net(row) for row in board["rows"] if row["recipe"] != "era"}
+    twins = {row["entry"] for row in board["rows"] if row["recipe"] == "era" and net(row) in modern}
+    steps = {step[side] for step in board["steps"] for side in ("before", "after")}
+    return twins - steps
+
+
+def net(row: Row) -> tuple[Any, ...]:
+    return row["architecture"], row["width"], row["compact"]
+
+
 def positions(rows: list[Row]) -> dict[str, float]:
     """The place of each entry on the axis of years: those of one year side by side, in the board's order."""
     years = {row["entry"]: row["year"] for row in rows if row["year"]}

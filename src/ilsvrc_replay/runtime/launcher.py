@@ -31,7 +31,7 @@ class Launcher:
     """Runs stages of the study in the current folder, `jobs` at a time at the most, each run on GPUs of its own."""
 
     def __init__(self, jobs: int, cards: Cards | None = None) -> None:
-        self.jobs, self.cards = jobs, cards or Cards([], 1)
+        self.cards = cards or Cards([], 1)
         self.pool = ThreadPoolExecutor(jobs)
         self.forced: set[str] = set()
         self.groups: dict[str, list[str]] = {}  # by name, stages in order that one DVC does

@@ -26,6 +26,7 @@ from ilsvrc_replay.page.points_by_year import (
     rules,
     series_here,
     todays,
+    told_elsewhere,
 )
 from ilsvrc_replay.page.results import Results
 from ilsvrc_replay.papers.challenge import challenge
@@ -95,12 +96,15 @@ def caption(results: Results) -> Markup:
         " has it, green and pointing up as torchvision states it for the weights that it keeps today, some of them"
         " trained by later recipes. Circles were measured here, on {images} of {dataset}, with bars of 95&#8239;%"
         " confidence{squares}; a thin line joins the steps of the history that are judged below. Nets of one"
-        " year stand side by side in the board’s order.{by_protocol} Where one net counts"
+        " year stand side by side in the board’s order.{recipes}{by_protocol} Where one net counts"
         " as 1, the bars leave its own uncertainty out. “A person” is {human} of ImageNet ({table})."
     ).format(
         images=images_of(results.rows),
         dataset=results.study.dataset.name,
         squares="; squares are ensembles of those nets" if ensembles else "",
+        recipes=" Entries by their papers’ recipes stand in a chart of their own."
+        if told_elsewhere(results.board)
+        else "",
         by_protocol=results.by_protocol,
         human=human.of,
         table=human.table,
@@ -138,7 +142,8 @@ def views(results: Results) -> list[View]:
 
 def curve(results: Results, view: View) -> Curve:
     """The curve in one view, by all protocols of the board; nets have their names as far as there is room."""
-    board, rows, few = results.board, results.rows, results.classes < ENOUGH_CLASSES
+    board, few = results.board, results.classes < ENOUGH_CLASSES
+    rows = [row for row in results.rows if row["entry"] not in told_elsewhere(board)]
     first = first_net(rows)
     where = positions(rows)
     points = []

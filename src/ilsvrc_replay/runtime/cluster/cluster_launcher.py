@@ -37,10 +37,11 @@ DECIDED = ("MLFLOW_TRACKING_URI", "OMP_NUM_THREADS", MOVING, tracking.LATER, "RE
 
 
 class ClusterLauncher(Launcher):
-    """As many runs at a time as the cluster at `address` has places for."""
+    """Of so many `runs` as many at a time as the cluster at `address` has places for, `jobs` at the most."""
 
-    def __init__(self, jobs: int, address: str | None, compute: Compute) -> None:
-        super().__init__(jobs)
+    def __init__(self, runs: int, jobs: int, address: str | None, compute: Compute) -> None:
+        super().__init__(runs)  # one that is being entered takes no place from another
+        self.most = jobs
         if compute.nodes > 1:
             raise StudyError("compute.nodes is for one net on several machines, by torchrun: a run of --on ray has one")
         self.address, self.compute = address, compute
@@ -135,12 +136,17 @@ class ClusterLauncher(Launcher):
                 return False
         return False
 
+    @property
+    def allowed(self) -> int:
+        """How many runs Ray is asked for at once."""
+        return min(self.most, self.cluster.places + SPARE)
+
     @contextmanager
     def asked(self, is_next: bool) -> Iterator[None]:
         """Wait until there may soon be a place. Ray begins tasks in the order in which it was asked for them: were it
         asked for all at once, a run whose node has died would be behind all others, heavy as it may be."""
         with self.order:
-            while not is_next and self.asking >= self.cluster.places + SPARE and not self.processes.stopping:
+            while not is_next and self.asking >= self.allowed and not self.processes.stopping:
                 self.order.wait(FRESH)  # nodes come and go
             self.asking += 1
         try:

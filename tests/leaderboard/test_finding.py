@@ -99,9 +99,11 @@ def test_cards_say_what_moved_the_error(study: Study) -> None:
         row("alexnet", 0.72, "ensemble", "ten_crop"),
         row("alexnet", 0.78, "ensemble"),
         row("alexnet-era", 0.84, architecture="alexnet", recipe="era"),
+        row("alexnet-era", 0.80, "ensemble", architecture="alexnet", recipe="era"),
     ]
     fell = parts(study, rows, "top5_err")
-    here = {one["part"]: one for one in fell if one["series"] == HERE}
+    here = {one["part"]: one for one in fell if (one["entry"], one["series"]) == ("alexnet", HERE)}
+    assert {one["entry"] for one in fell if one["series"] == PUBLISHED} == {"alexnet"}, "once for a net"
     assert [(here[part]["error"], here[part]["share"]) for part in ("net", "crops", "ensemble")] == [
         (40.0, 1.0),
         (38.0, 0.95),

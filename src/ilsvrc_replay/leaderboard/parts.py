@@ -16,12 +16,14 @@ Part = tuple[str, float, str, str]  # part, error in %, what was averaged, where
 
 def parts(study: Study, rows: list[Row], measure: str) -> list[Row]:
     """A row (of PART_COLUMNS) for every part of an entry's error, published in top-5 error and measured here by
-    `measure`, top1_err or top5_err. `share` is of the error of the same net with one crop, where that is known."""
-    found = []
+    `measure`, top1_err or top5_err. `share` is of the error of the same net with one crop, where that is known. What a
+    paper has of a net stands with its first entry alone."""
+    found, told = [], set()
     for entry in study.entries:
-        published = published_parts().get(study.net(entry).architecture, ())
-        here = list(measured(entry, rows, measure))
+        here, net = list(measured(entry, rows, measure)), study.net(entry).architecture
         if len(here) > 1:
+            published = () if net in told else published_parts().get(net, ())
+            told.add(net)
             of_papers = [(part.part, part.top5_err, part.of, part.table) for part in published]
             found += series(entry, PUBLISHED, "top5_err", of_papers) + series(entry, HERE, measure, here)
     return found

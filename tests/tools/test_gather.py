@@ -37,7 +37,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def parts(whole: Path, tmp_path: Path) -> Path:
     """Two studies, each of which ran some entries of the whole one and holds nothing of the others."""
-    part(whole, tmp_path / "late", ("resnet50", "googlenet", "bn_inception", "resnet18", "alexnet-era"))
+    late = ("resnet50", "googlenet", "bn_inception", "resnet18", "alexnet-era", "bn_inception-era", "resnet18-era")
+    part(whole, tmp_path / "late", late)
     part(whole, tmp_path / "early", ("vgg16", "alexnet", "zfnet", "resnet34", "mobilenet_v1", "resnet50-era"))
     return tmp_path
 

@@ -89,20 +89,21 @@ class RayCluster:
             raise StudyError(f"a run needs {need}, by params.yaml's compute, and no node of the cluster has as many")
 
     def look(self, driver: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """What each node has, by its name."""
+        """What each node has, by its name; of one that dies meanwhile nothing. Raises StudyError for one that cannot
+        work, and if none is left."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
 
         look = self.ray.remote(num_cpus=0, max_retries=0)(worker.look)
-        found = {
-            name: look.options(scheduling_strategy=On(key, soft=False)).remote(driver)
-            for key, name in self.nodes.items()
-        }
-        looked = {}
-        for name, answer in found.items():
+        nodes, looked = self.nodes, {}
+        found = {key: look.options(scheduling_strategy=On(key, soft=False)).remote(driver) for key in nodes}
+        for key, answer in found.items():
             try:
-                looked[name] = self.ray.get(answer, timeout=PATIENCE)
+                looked[nodes[key]] = self.ray.get(answer, timeout=PATIENCE)
             except self.ray.exceptions.RayError as error:
-                raise StudyError(f"node {name} cannot work: {first_line(error)}") from None
+                if key in self.nodes:
+                    raise StudyError(f"node {nodes[key]} cannot work: {first_line(error)}") from None
+        if not looked:
+            raise StudyError("no node of the cluster is alive any more: `ray status` says what Ray knows of them")
         return looked
 
     def keep(self, content: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import sys
 import tomllib
@@ -94,6 +95,25 @@ def test_the_readmes_steps_are_those_of_results() -> None:
             step["change"], step["change_low"], step["change_high"]
         )
         assert cells["verdict"] == step["verdict"]
+
+
+def test_the_finding_has_the_numbers_of_results() -> None:
+    found = " ".join(README.partition("**What it found.**")[2].partition("\n\n")[0].split())
+    errors = {row["entry"]: float(row["top1_err"]) for row in results("history", "leaderboard.csv") if is_first(row)}
+    assert f"AlexNet's {errors['alexnet']:.1f} to ResNet-50's {errors['resnet50']:.1f} %" in found
+    eras = errors["alexnet-era"], errors["resnet50-era"]
+    assert "AlexNet has an error of {:.1f} and ResNet-50 one of {:.1f} %".format(*eras) in found
+    order = json.loads(committed("results/history/leaderboard.json"))["orders"][0]
+    assert f"Kendall's tau {order['tau']:+.2f}, p = {order['p']:.2g}" in found
+    steps = [step for step in results("history", "steps.csv") if step["protocol"] == "single_crop"]
+    largest = min(steps, key=lambda step: float(step["change"]))
+    assert largest["after"] == "bn_inception"
+    assert f"{-float(largest['change']):.1f} points, is that to BN-Inception" in found
+    assert [step["after"] for step in steps if float(step["change"]) > 0] == ["googlenet"]
+
+
+def is_first(row: dict[str, str]) -> bool:
+    return (row["kind"], row["protocol"]) == ("single", "single_crop")
 
 
 def test_the_recipes_are_those_of_results() -> None:

@@ -117,7 +117,10 @@ def main() -> None:
     print("| a run, on the cluster | {:.1f} | {:.1f} | {:.1f} |".format(*on_cluster))
     print(f"| its stages alone | {by_itself[0]:.1f} | {by_itself[2]:.1f} | |")
     print(f"| the cluster adds | {passed:.1f} | {at_node:.1f} | {on_cluster[2]:.1f} |")
+    alone_whole = by_itself[0] * len(runs) / len(NODES)
+    more = (whole.passed - alone_whole) / len(runs)
     print(f"| nothing to do | {again.passed:.1f} | {again.nodes:.1f} | {again.rest:.1f} |")
+    print(f"the study took {whole.passed:.0f} s; its stages alone would {alone_whole:.0f}: {more:.1f} s a run")
     sys.exit(at_node > BAR or again.passed > BAR_AGAIN)
 
 

@@ -143,7 +143,8 @@ def views(results: Results) -> list[View]:
 def curve(results: Results, view: View) -> Curve:
     """The curve in one view, by all protocols of the board; nets have their names as far as there is room."""
     board, few = results.board, results.classes < ENOUGH_CLASSES
-    rows = [row for row in results.rows if row["entry"] not in told_elsewhere(board)]
+    elsewhere = told_elsewhere(board)
+    rows = [row for row in results.rows if row["entry"] not in elsewhere]
     first = first_net(rows)
     where = positions(rows)
     points = []
